@@ -1,0 +1,1 @@
+"""Words: manifests, requests, events, errors. Imports neither a transport nor a framework."""

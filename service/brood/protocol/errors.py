@@ -1,0 +1,201 @@
+"""Every error a caller can meet, and the one table that says how each transport spells it.
+
+BroodError
+├── RequestError                 the request is at fault; sending it again changes nothing
+│   ├── InvalidArgument          a field has a value that is not allowed
+│   ├── ModelNotFound            no such model, or no such version of it
+│   ├── GenerationNotFound       no such generation is running
+│   ├── RouteNotFound            no such address
+│   ├── MethodNotAllowed         the address exists, the verb does not
+│   ├── NotAcceptable            the answer cannot be given in the form asked for
+│   ├── UnsupportedMediaType     the body is not in a form that is read
+│   ├── PayloadTooLarge          the body is larger than the limit
+│   ├── HostRefused              the Host header names another machine
+│   ├── DeterminismUnavailable   the guarantee asked for cannot be given
+│   └── RowFailed                one sample came out non-finite
+├── ModelUnavailable             the model failed to load; its reason is in the message
+├── NotReady                     loading, or stopping
+├── Overloaded                   the queue is full; `retry_after_s` says when to come back
+├── DeadlineExceeded             the request's own deadline passed
+├── Cancelled                    the caller went away or asked to stop
+├── RuntimeFailed                a graph call failed on the device
+├── Internal                     anything else; details stay in the log
+└── BundleError                  a bundle on disk cannot be trusted or understood
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+class BroodError(Exception):
+    """Base of all errors that cross a border.
+
+    Args:
+        message: a sentence for the caller that names what is wrong and what is allowed.
+        field: path of the offending field, such as ``params.label``; None if none is to blame.
+        retry_after_s: seconds after which a retry is worth while; None if unknown.
+        index: index of the sample concerned; None if the whole request is.
+
+    Instances survive pickling with all attributes.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        retry_after_s: float | None = None,
+        index: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.retry_after_s = retry_after_s
+        self.index = index
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.message, self.field, self.retry_after_s, self.index))
+
+
+def _rebuild(
+    kind: type[BroodError], message: str, field: str | None, retry_after_s: float | None, index: int | None
+) -> BroodError:
+    return kind(message, field=field, retry_after_s=retry_after_s, index=index)
+
+
+class RequestError(BroodError):
+    """The request is at fault."""
+
+
+class InvalidArgument(RequestError):
+    """A field holds a value that is not allowed."""
+
+
+class ModelNotFound(RequestError):
+    """No such model, or no such version of it."""
+
+
+class GenerationNotFound(RequestError):
+    """No generation of that id is running."""
+
+
+class RouteNotFound(RequestError):
+    """No such address."""
+
+
+class MethodNotAllowed(RequestError):
+    """The address exists, the verb does not."""
+
+
+class NotAcceptable(RequestError):
+    """The answer cannot be given in the form asked for."""
+
+
+class UnsupportedMediaType(RequestError):
+    """The body is not in a form that is read."""
+
+
+class PayloadTooLarge(RequestError):
+    """The body is larger than the limit."""
+
+
+class HostRefused(RequestError):
+    """The Host header names another machine (protection against DNS rebinding)."""
+
+
+class DeterminismUnavailable(RequestError):
+    """The determinism guarantee asked for cannot be given by this model here."""
+
+
+class RowFailed(RequestError):
+    """One sample came out non-finite for these parameters; the others are unharmed."""
+
+
+class ModelUnavailable(BroodError):
+    """The model failed to load."""
+
+
+class NotReady(BroodError):
+    """The server is loading or stopping."""
+
+
+class Overloaded(BroodError):
+    """The queue is full."""
+
+
+class DeadlineExceeded(BroodError):
+    """The request's own deadline passed before it was finished."""
+
+
+class Cancelled(BroodError):
+    """The caller went away or asked to stop."""
+
+
+class RuntimeFailed(BroodError):
+    """A graph call failed on the device."""
+
+
+class Internal(BroodError):
+    """An error of our own; details are in the log under the request id."""
+
+
+class BundleError(BroodError):
+    """A bundle on disk cannot be trusted or understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """How one error class looks on every transport."""
+
+    code: str  # machine code in bodies, metrics and logs
+    http: int  # status, RFC 9110
+    grpc: str  # name in grpc.StatusCode
+    retryable: bool  # the same request may succeed later
+
+
+TABLE: dict[type[BroodError], ErrorRow] = {
+    InvalidArgument: ErrorRow("invalid_argument", 400, "INVALID_ARGUMENT", False),
+    ModelNotFound: ErrorRow("model_not_found", 404, "NOT_FOUND", False),
+    GenerationNotFound: ErrorRow("generation_not_found", 404, "NOT_FOUND", False),
+    RouteNotFound: ErrorRow("not_found", 404, "UNIMPLEMENTED", False),
+    MethodNotAllowed: ErrorRow("method_not_allowed", 405, "UNIMPLEMENTED", False),
+    NotAcceptable: ErrorRow("not_acceptable", 406, "INVALID_ARGUMENT", False),
+    UnsupportedMediaType: ErrorRow("unsupported_media_type", 415, "INVALID_ARGUMENT", False),
+    PayloadTooLarge: ErrorRow("payload_too_large", 413, "RESOURCE_EXHAUSTED", False),
+    HostRefused: ErrorRow("host_refused", 421, "PERMISSION_DENIED", False),
+    DeterminismUnavailable: ErrorRow("determinism_unavailable", 409, "FAILED_PRECONDITION", False),
+    RowFailed: ErrorRow("row_failed", 422, "OUT_OF_RANGE", False),
+    ModelUnavailable: ErrorRow("model_unavailable", 503, "FAILED_PRECONDITION", False),
+    NotReady: ErrorRow("not_ready", 503, "UNAVAILABLE", True),
+    Overloaded: ErrorRow("overloaded", 429, "RESOURCE_EXHAUSTED", True),
+    DeadlineExceeded: ErrorRow("deadline_exceeded", 504, "DEADLINE_EXCEEDED", False),
+    Cancelled: ErrorRow("cancelled", 499, "CANCELLED", False),
+    RuntimeFailed: ErrorRow("runtime_failed", 500, "INTERNAL", True),
+    Internal: ErrorRow("internal", 500, "INTERNAL", False),
+    BundleError: ErrorRow("bundle_error", 500, "FAILED_PRECONDITION", False),
+}
+
+
+def row_of(error: BroodError) -> ErrorRow:
+    """The table row of an error, found along its class's method resolution order."""
+    for kind in type(error).__mro__:
+        if kind in TABLE:
+            return TABLE[kind]
+    return TABLE[Internal]
+
+
+def show(value: object, limit: int = 80) -> str:
+    """A value as it goes into a message: JSON where possible, shortened to ``limit`` characters."""
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def invalid(field: str, value: object, allowed: str) -> InvalidArgument:
+    """The usual complaint: names the field, the value and what is allowed."""
+    return InvalidArgument(f"{field}: {show(value)} is not allowed; allowed: {allowed}", field=field)

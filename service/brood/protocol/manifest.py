@@ -1,0 +1,236 @@
+"""The manifest of a bundle, format ``brood/1``: what an exporter writes and the service loads.
+
+A bundle is a directory ``NAME/VERSION/`` with ``manifest.json`` and the files it lists. The manifest says which
+graphs there are, what each of their tensors is for (its *role*), and which *operations* the graphs make up. Every
+tensor's first axis is ``rows``; one row is one sample being made.
+
+How names resolve is written once, in ``brood.program``: a graph's tensor is called by its own name unless the
+stage's ``bind`` gives another name (or, for an input, a constant).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+FORMAT = "brood/1"
+
+ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+DType = Literal[
+    "bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64"
+]
+Family = Literal["gan", "vae", "flow", "pixelrnn", "rbm", "boltzmann", "function"]
+Dim = Annotated[int, Field(ge=1)]
+RowShape = tuple[Dim, ...]  # the dimensions of one row, without the rows axis
+Scalar = bool | int | float | str
+
+
+def _inside(path: str) -> str:
+    """A relative POSIX path that stays inside its directory."""
+    pure = PurePosixPath(path)
+    if not path or pure.is_absolute() or ".." in pure.parts or "\\" in path or str(pure) != path:
+        raise ValueError(f"{path!r} is not a plain relative path inside the bundle")
+    return path
+
+
+BundlePath = Annotated[str, AfterValidator(_inside)]
+
+
+class Words(BaseModel):
+    """Base of all manifest parts: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Noise(Words):
+    """Where a tensor's random numbers come from (see docs/seed-contract.md)."""
+
+    distribution: Literal["normal", "uniform"]
+    stream: int = Field(ge=0, lt=2**32, description="fixed for a latent, the same in every operation")
+
+
+class GraphInput(Words):
+    """One input of a graph; its full shape is ``[rows, *shape]``."""
+
+    dtype: DType
+    shape: RowShape = ()
+    role: Literal["state", "noise", "schedule", "param", "input"]
+    noise: Noise | None = None
+
+    @model_validator(mode="after")
+    def _noise_has_a_source(self) -> Self:
+        if (self.role == "noise") != (self.noise is not None):
+            raise ValueError("'noise' must be given for role 'noise', and only there")
+        return self
+
+
+class GraphOutput(Words):
+    """One output of a graph; its full shape is ``[rows, *shape]``.
+
+    ``ok`` (bool, no further axes) tells whether the network's output was finite before any clamp.
+    """
+
+    dtype: DType
+    shape: RowShape = ()
+    role: Literal["state", "output", "ok"]
+
+
+class Graph(Words):
+    """An exported function of rows."""
+
+    file: BundlePath
+    runtime: Literal["onnx", "torchscript", "fake"]
+    buckets: tuple[Dim, ...] = Field(min_length=1, description="row counts it runs at, ascending")
+    inputs: dict[Identifier, GraphInput]
+    outputs: dict[Identifier, GraphOutput]
+
+    @model_validator(mode="after")
+    def _buckets_ascend(self) -> Self:
+        if list(self.buckets) != sorted(set(self.buckets)) or self.buckets[0] != 1:
+            raise ValueError(f"buckets {list(self.buckets)} must ascend from 1")
+        return self
+
+
+class Param(Words):
+    """A scalar a caller may set; drives validation, documents and forms."""
+
+    type: Literal["int", "float", "bool", "str"]
+    default: Scalar | None = Field(description="None: the caller must give it")
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[Scalar, ...] | None = None
+    unit: str | None = None
+    description: str
+
+
+class Input(Words):
+    """A tensor a caller may give: of shape ``shape`` for all samples, or ``[n, *shape]``, one for each."""
+
+    kind: Literal["tensor", "image"]
+    dtype: DType
+    shape: RowShape = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    description: str
+
+
+class State(Words):
+    """A tensor that a row carries from one graph call to the next."""
+
+    dtype: DType
+    shape: RowShape = ()
+    init: Literal["noise", "zeros", "input"]
+    noise: Noise | None = None
+    input: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _init_has_its_source(self) -> Self:
+        if (self.init == "noise") != (self.noise is not None) or (self.init == "input") != (self.input is not None):
+            raise ValueError(f"init {self.init!r} needs exactly its own source ('noise' or 'input')")
+        return self
+
+
+class Stage(Words):
+    """One graph of a program: called once, or once for every step of the schedule."""
+
+    graph: Identifier
+    repeat: Literal["once", "schedule"] = "once"
+    bind: dict[Identifier, Identifier | float] = {}
+
+
+class Output(Words):
+    """What a caller gets: the value called ``value`` (by default the output's own name) of a finished row."""
+
+    dtype: DType
+    shape: RowShape = ()
+    kind: Literal["image", "tensor", "scalar"]
+    value: Identifier | None = None
+    description: str = ""
+
+
+class Operation(Words):
+    """Something a model can do: inputs and parameters in, outputs out, stages between."""
+
+    description: str = ""
+    inputs: dict[Identifier, Input] = {}
+    params: dict[Identifier, Param] = {}
+    state: dict[Identifier, State] = {}
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    outputs: dict[Identifier, Output] = Field(min_length=1)
+
+
+class Schedule(Words):
+    """Which schedule function makes the per-step numbers, and its fixed numbers (``brood.sampling.schedules``)."""
+
+    kind: Identifier
+    numbers: dict[Identifier, float] = {}
+
+
+class Sample(Words):
+    """How media encoders read ``image`` outputs."""
+
+    layout: Literal["CHW"] = "CHW"
+    range: tuple[float, float] = Field(description="values shown as black and white")
+
+
+class Parity(Words):
+    """How far the exported model was from the original, measured at export in a fresh process."""
+
+    rows: tuple[Dim, ...]
+    max_abs: float = Field(ge=0, description="largest absolute difference, in units of the value range")
+    psnr_db: float | None = Field(description="None: no difference at all")
+
+
+class Golden(Words):
+    """One recorded run of the *original* model; arrays lie in ``golden.npz`` as ``ID/inputs/…``, ``ID/outputs/…``."""
+
+    id: Identifier
+    operation: Identifier
+    seed: int = Field(ge=0, lt=2**63)
+    index: int = Field(ge=0, default=0)
+    params: dict[Identifier, Scalar] = {}
+    inputs: tuple[Identifier, ...] = ()
+    tolerance: float = Field(ge=0, description="allowed largest absolute difference; 0 means equal")
+    parity: Parity
+
+
+class Manifest(Words):
+    """A whole bundle in words."""
+
+    format: Literal["brood/1"]
+    name: ModelName
+    version: int = Field(ge=1)
+    family: Family
+    modality: Literal["image", "audio", "video", "tensor"]
+    domain: Literal["continuous", "discrete"]
+    description: str
+    license: str
+    created: datetime
+    provenance: dict[str, str]
+    files: dict[BundlePath, Sha256]
+    graphs: dict[Identifier, Graph] = Field(min_length=1)
+    operations: dict[Identifier, Operation] = Field(min_length=1)
+    schedule: Schedule | None = None
+    sample: Sample | None = None
+    golden: tuple[Golden, ...] = ()
+
+    @model_validator(mode="after")
+    def _refers_to_what_exists(self) -> Self:
+        for name, graph in self.graphs.items():
+            if graph.file not in self.files:
+                raise ValueError(f"graphs.{name}.file: {graph.file!r} is not listed in 'files'")
+        for name, operation in self.operations.items():
+            for number, stage in enumerate(operation.stages):
+                if stage.graph not in self.graphs:
+                    raise ValueError(f"operations.{name}.stages.{number}.graph: no graph {stage.graph!r}")
+                if stage.repeat == "schedule" and self.schedule is None:
+                    raise ValueError(f"operations.{name}.stages.{number}.repeat: the manifest has no schedule")
+        for golden in self.golden:
+            if golden.operation not in self.operations:
+                raise ValueError(f"golden.{golden.id}.operation: no operation {golden.operation!r}")
+        return self

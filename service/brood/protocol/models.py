@@ -1,0 +1,24 @@
+"""What is known about a model from outside: its manifest, whether it is ready, and what it guarantees here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from brood.protocol.events import Determinism
+from brood.protocol.manifest import Manifest
+
+ModelState = Literal["loading", "ready", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """One version of one model, as the listing shows it."""
+
+    name: str
+    version: int
+    state: ModelState
+    reason: str = ""  # why it failed
+    manifest: Manifest | None = None  # None: it could not be read
+    determinism: Mapping[str, Determinism] = field(default_factory=dict)  # operation → guarantee here
