@@ -1,0 +1,1 @@
+"""Ready models in this process: store + runtimes + engine, without Ray."""

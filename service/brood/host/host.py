@@ -1,0 +1,124 @@
+"""All models of a directory, loaded and ready, behind one engine: the data plane's backend in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from brood.engine.loop import Engine, EngineObserver
+from brood.host.loading import ReadyModel, load_model
+from brood.protocol.errors import BroodError, ModelNotFound, ModelUnavailable
+from brood.protocol.events import Event
+from brood.protocol.models import ModelStatus
+from brood.protocol.requests import Generation
+from brood.runtimes.base import RuntimeOptions
+from brood.store.store import BundleRef, find_bundles, read_bundle, zoo_root
+
+
+@dataclass(frozen=True, slots=True)
+class HostOptions:
+    """What to load, and how to run it."""
+
+    models: Path | None = None  # a directory of bundles; None: the shipped ones
+    names: tuple[str, ...] = ()  # only these; empty: all
+    threads: int = 1  # within one graph call
+    max_queued_rows: int = 16_384  # accepted samples that may wait
+    allow_native: bool = False  # TorchScript bundles outside the shipped ones may run their native code
+
+
+class Host:
+    """Implements `brood.dataplane.backend.Backend`.
+
+    Owned by the event loop that calls `start`.
+    """
+
+    def __init__(
+        self,
+        options: HostOptions,
+        observer: EngineObserver,
+        on_model: Callable[[ModelStatus], None] = lambda status: None,
+    ) -> None:
+        self._options = options
+        self._on_model = on_model
+        self._engine = Engine(observer, options.max_queued_rows)
+        self._statuses: dict[tuple[str, int], ModelStatus] = {}
+        self._ready: dict[tuple[str, int], ReadyModel] = {}
+
+    @property
+    def alive(self) -> bool:
+        """Whether the engine works."""
+        return self._engine.alive
+
+    async def start(self) -> None:
+        """Load every model; one that fails says why and harms no other.
+
+        Raises:
+            BundleError: the directory of bundles itself cannot be read.
+        """
+        self._engine.start()
+        wanted = self._find()
+        with ThreadPoolExecutor(1, thread_name_prefix="brood-load") as pool:
+            for found in wanted:
+                self._tell(ModelStatus(found.name, found.version, "loading"))
+            for found in wanted:
+                self._tell(await asyncio.get_running_loop().run_in_executor(pool, self._load, found))
+
+    async def stop(self) -> None:
+        """Let the graph call in flight end and fail what is left."""
+        await self._engine.stop()
+
+    def models(self) -> Sequence[ModelStatus]:
+        """All models, in order of name and version."""
+        return [self._statuses[key] for key in sorted(self._statuses)]
+
+    def now(self) -> float:
+        """The engine's clock, in seconds."""
+        return self._engine.now()
+
+    def submit(self, generation: Generation) -> AsyncGenerator[Event, None]:
+        """Queue a generation of a ready model.
+
+        Raises:
+            ModelUnavailable: the model is not ready.
+            Overloaded: the queue is full.
+        """
+        ready = self._ready.get((generation.model, generation.version))
+        if ready is None:
+            raise ModelUnavailable(
+                f"model: {generation.model!r} version {generation.version} is not ready", field="model"
+            )
+        return self._engine.submit(generation, ready.engine)
+
+    def cancel(self, request_id: str) -> bool:
+        """End a generation; False if there is none of that id."""
+        return self._engine.cancel(request_id)
+
+    def _find(self) -> list[BundleRef]:
+        found = find_bundles(self._options.models or zoo_root())
+        if not self._options.names:
+            return found
+        for name in set(self._options.names) - {ref.name for ref in found}:
+            known = ", ".join(sorted({ref.name for ref in found})) or "none"
+            self._tell(ModelStatus(name, 0, "failed", str(ModelNotFound(f"no such bundle; there are: {known}"))))
+        return [ref for ref in found if ref.name in self._options.names]
+
+    def _load(self, found: BundleRef) -> ModelStatus:
+        """On the loading thread: everything between a directory and a ready model."""
+        manifest = None
+        try:
+            bundle = read_bundle(found.directory, allow_native=self._options.allow_native)
+            manifest = bundle.manifest
+            ready = load_model(bundle, RuntimeOptions(self._options.threads))
+        except BroodError as error:
+            return ModelStatus(found.name, found.version, "failed", error.message, manifest)
+        except Exception as error:
+            return ModelStatus(found.name, found.version, "failed", f"{type(error).__name__}: {error}", manifest)
+        self._ready[found.name, found.version] = ready
+        return ModelStatus(found.name, found.version, "ready", "", manifest, ready.determinism)
+
+    def _tell(self, status: ModelStatus) -> None:
+        self._statuses[status.name, status.version] = status
+        self._on_model(status)

@@ -1,0 +1,110 @@
+"""The reference interpreter: runs one row alone, in order. Slow, obvious, and right by definition.
+
+    state = init(seed, index, inputs)
+    for k in 0 … K−1:   state = step(state, schedule[k], params, noise(seed, stream, index, k))
+    outputs = finish(state)
+
+Tests, export parity and golden samples compare everything else with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from brood.program.compile import (
+    Constant,
+    Feed,
+    FromInput,
+    FromNoise,
+    FromParam,
+    FromSchedule,
+    FromState,
+    Program,
+    ProgramStage,
+)
+from brood.protocol.errors import RowFailed
+from brood.protocol.manifest import Noise, Scalar, State
+from brood.runtimes.base import LoadedGraph
+from brood.sampling.noise import noise
+
+
+class _Row:
+    """Everything one row knows while it is being made."""
+
+    def __init__(
+        self, program: Program, seed: int, index: int, params: Mapping[str, Scalar], inputs: Mapping[str, np.ndarray]
+    ) -> None:
+        self.program, self.seed, self.index, self.params, self.inputs = program, seed, index, params, inputs
+        self.schedule = program.schedule(params)
+        self.state = {name: self._initial(spec) for name, spec in program.operation.state.items()}
+        self.values: dict[str, np.ndarray] = {}
+
+    def _initial(self, spec: State) -> np.ndarray:
+        if spec.noise is not None:
+            return self._noise(spec.noise, spec.shape, 0).astype(spec.dtype)
+        if spec.input is not None:
+            return self.inputs[spec.input].astype(spec.dtype)
+        return np.zeros(spec.shape, spec.dtype)
+
+    def _noise(self, spec: Noise, shape: tuple[int, ...], step: int) -> np.ndarray:
+        return noise(spec.distribution, seed=self.seed, stream=spec.stream, index=self.index, step=step, shape=shape)
+
+    def value(self, feed: Feed, step: int) -> np.ndarray:
+        """The value of one graph input, ``[1, *shape]``."""
+        match feed.source:
+            case FromState(name):
+                value: object = self.state[name]
+            case FromInput(name):
+                value = self.inputs[name]
+            case FromParam(name):
+                value = self.params[name]
+            case FromSchedule(name):
+                value = self.schedule.columns[name][step]
+            case FromNoise(spec):
+                value = self._noise(spec, feed.shape, step)
+            case Constant(number):
+                value = number
+        return np.broadcast_to(np.asarray(value).astype(feed.dtype), feed.shape)[None].copy()
+
+    def run(self, stage: ProgramStage, graph: LoadedGraph, step: int) -> None:
+        """Call one graph once and keep what it gives."""
+        outputs = graph({feed.name: self.value(feed, step) for feed in stage.feeds})
+        if stage.ok is not None and not outputs[stage.ok][0]:
+            raise RowFailed(f"sample {self.index} is not finite", index=self.index)
+        self.state.update({state: outputs[name][0] for name, state in stage.to_state})
+        self.values.update({value: outputs[name][0] for name, value in stage.to_caller})
+
+
+def run_row(
+    program: Program,
+    graphs: Mapping[str, LoadedGraph],
+    *,
+    seed: int,
+    index: int,
+    params: Mapping[str, Scalar],
+    inputs: Mapping[str, np.ndarray],
+) -> dict[str, np.ndarray]:
+    """Make one sample.
+
+    Args:
+        program: a compiled operation.
+        graphs: the bundle's loaded graphs.
+        seed, index: which sample.
+        params: every parameter of the operation.
+        inputs: every input of the operation, without the rows axis.
+
+    Returns:
+        Every output of the operation, without the rows axis.
+
+    Raises:
+        RowFailed: the network's output was not finite.
+    """
+    row = _Row(program, seed, index, params, inputs)
+    for stage in program.stages:
+        for step in range(row.schedule.steps if stage.per_step else 1):
+            row.run(stage, graphs[stage.graph], step)
+    return {
+        name: np.asarray((row.state if is_state else row.values)[value]) for name, value, is_state in program.outputs
+    }

@@ -1,0 +1,96 @@
+"""What a runtime is: a way to load a bundle's graph files and call them on rows.
+
+A `LoadedGraph` is a pure function of rows. Tensors that persist between calls are kept by `brood.runtimes.slots`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from brood.protocol.errors import BundleError, RuntimeFailed
+from brood.protocol.manifest import Graph, Manifest
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class LoadedGraph(Protocol):
+    """A graph, ready to be called."""
+
+    spec: Graph
+
+    def __call__(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        """Run once.
+
+        Args:
+            inputs: every input of the graph, C-contiguous, ``[rows, *shape]`` of its declared dtype.
+
+        Returns:
+            Every output of the graph, ``[rows, *shape]`` of its declared dtype.
+
+        Raises:
+            RuntimeFailed: the runtime refused the arguments or failed to execute.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeOptions:
+    """How graphs run here."""
+
+    threads: int  # within one graph call
+    device: str = "cpu"
+
+
+GraphLoader = Callable[[Path, Graph, RuntimeOptions], LoadedGraph]
+
+
+def load_graphs(directory: Path, manifest: Manifest, options: RuntimeOptions) -> dict[str, LoadedGraph]:
+    """Load all graphs of a bundle.
+
+    Raises:
+        BundleError: a graph cannot be loaded, or its tensors are not what the manifest says.
+    """
+    return {name: _load(directory, name, graph, options) for name, graph in manifest.graphs.items()}
+
+
+def _load(directory: Path, name: str, graph: Graph, options: RuntimeOptions) -> LoadedGraph:
+    try:
+        return loader_of(graph.runtime)(directory / graph.file, graph, options)
+    except BundleError as error:
+        raise BundleError(f"graphs.{name}: {error.message}", field=f"graphs.{name}") from error
+
+
+def loader_of(runtime: str) -> GraphLoader:
+    """The loader of a runtime; imported on demand, so that a server of ONNX bundles never imports torch."""
+    if runtime == "onnx":
+        from brood.runtimes.onnx import load_onnx
+
+        return load_onnx
+    if runtime == "torchscript":
+        from brood.runtimes.torchscript import load_torchscript
+
+        return load_torchscript
+    from brood.runtimes.fake import load_fake
+
+    return load_fake
+
+
+def checked(outputs: dict[str, np.ndarray], spec: Graph, rows: int) -> dict[str, np.ndarray]:
+    """The outputs of a call, held against the declared shapes.
+
+    Raises:
+        RuntimeFailed: an output has another shape or dtype than declared.
+    """
+    for name, declared in spec.outputs.items():
+        found = outputs[name]
+        if found.shape != (rows, *declared.shape) or found.dtype != declared.dtype:
+            raise RuntimeFailed(
+                f"graph output {name!r} is {found.dtype}{list(found.shape)}, "
+                f"declared {declared.dtype}{[rows, *declared.shape]}"
+            )
+    return outputs
