@@ -16,7 +16,7 @@ from brood.engine.plan import StepPlan, StepReport
 from brood.engine.rows import make_job
 from brood.engine.scheduler import Scheduler, Told
 from brood.protocol.errors import Internal, NotReady
-from brood.protocol.events import Done, Event, Failed
+from brood.protocol.events import Accepted, Determinism, Done, Event, Failed
 from brood.protocol.requests import Generation
 
 
@@ -106,8 +106,15 @@ class Engine:
             channel.put_nowait(Failed(NotReady("the server is stopping")))
         self._thread.shutdown(wait=True)
 
-    def submit(self, generation: Generation, model: EngineModel) -> AsyncGenerator[Event, None]:
-        """Queue a generation; closing the iterator cancels what is left of it.
+    def submit(
+        self, generation: Generation, model: EngineModel, determinism: Determinism
+    ) -> AsyncGenerator[Event, None]:
+        """Queue a generation; closing the iterator cancels what is left of it. The first event is `Accepted`.
+
+        Args:
+            generation: what to make.
+            model: with which model.
+            determinism: what the model guarantees for this operation here.
 
         Raises:
             Overloaded: the queue is full; raised here, before any event.
@@ -118,6 +125,7 @@ class Engine:
         job = make_job(generation, model, self.now())
         self._core.submit(self._admission.admit(job, self._core.scheduler))
         channel = self._channels[generation.request_id] = asyncio.Queue()
+        channel.put_nowait(_accepted(generation, determinism))
         self._observer.queued(self._core.scheduler.rows_waiting)
         self._work.set()
         return EventStream(channel, lambda: self._forget(generation.request_id))
@@ -161,3 +169,15 @@ class Engine:
 
     def _watch(self, plan: StepPlan, report: StepReport) -> None:
         self._observer.stepped(plan.model.name, plan.group.graph, len(plan.rows), plan.bucket, report.seconds)
+
+
+def _accepted(generation: Generation, determinism: Determinism) -> Accepted:
+    return Accepted(
+        generation.request_id,
+        generation.model,
+        generation.version,
+        generation.operation,
+        generation.seed,
+        generation.n,
+        determinism,
+    )

@@ -90,7 +90,7 @@ class Host:
             raise ModelUnavailable(
                 f"model: {generation.model!r} version {generation.version} is not ready", field="model"
             )
-        return self._engine.submit(generation, ready.engine)
+        return self._engine.submit(generation, ready.engine, ready.determinism[generation.operation])
 
     def cancel(self, request_id: str) -> bool:
         """End a generation; False if there is none of that id."""

@@ -8,7 +8,7 @@ import pytest
 from brood.engine.loop import Engine
 from brood.engine.model import EngineModel
 from brood.protocol.errors import Cancelled, NotReady, Overloaded
-from brood.protocol.events import Done, Event, Failed, Sample
+from brood.protocol.events import Accepted, Done, Event, Failed, Sample
 from brood.protocol.requests import Generation
 from helpers.bundles import once_bundle, steps_bundle
 from helpers.engine import engine_model, generation
@@ -31,7 +31,7 @@ class Counter:
 
 
 async def collect(engine: Engine, model: EngineModel, request: Generation) -> list[Event]:
-    return [event async for event in engine.submit(request, model)]
+    return [event async for event in engine.submit(request, model, "exact")]
 
 
 async def test_events_come_in_order_and_end(tmp_path: Path) -> None:
@@ -39,7 +39,8 @@ async def test_events_come_in_order_and_end(tmp_path: Path) -> None:
     engine = Engine(counter, 100)
     engine.start()
     events = await collect(engine, model, generation(model, "a", n=20))
-    assert [type(event) for event in events] == [Sample] * 20 + [Done]
+    assert [type(event) for event in events] == [Accepted, *[Sample] * 20, Done]
+    assert events[0] == Accepted("a", "once", 1, "generate", 7, 20, "exact")
     assert counter.rows == 20
     assert counter.waiting[0] == 20
     assert counter.waiting[-1] == 0
@@ -51,8 +52,9 @@ async def test_leaving_the_iterator_cancels(tmp_path: Path) -> None:
     engine = Engine(counter, 100)
     engine.start()
     for begun in (True, False):
-        stream = engine.submit(generation(model, f"a{begun}", n=1, steps=10_000), model)
+        stream = engine.submit(generation(model, f"a{begun}", n=1, steps=10_000), model, "exact")
         if begun:
+            await anext(stream)
             waiting = asyncio.ensure_future(anext(stream))
             await asyncio.sleep(0)
             waiting.cancel()
@@ -68,7 +70,7 @@ async def test_cancel_by_id_ends_the_stream(tmp_path: Path) -> None:
     model = engine_model(steps_bundle(tmp_path))
     engine = Engine(Counter(), 100)
     engine.start()
-    stream = engine.submit(generation(model, "a", steps=10_000), model)
+    stream = engine.submit(generation(model, "a", steps=10_000), model, "exact")
     assert engine.cancel("a")
     events = [event async for event in stream]
     assert isinstance(events[-1], Failed)
@@ -81,9 +83,9 @@ async def test_a_full_queue_refuses_with_the_time_to_come_back(tmp_path: Path) -
     model = engine_model(once_bundle(tmp_path))
     engine = Engine(Counter(), 10)
     engine.start()
-    first = engine.submit(generation(model, "a", n=30), model)
+    first = engine.submit(generation(model, "a", n=30), model, "exact")
     with pytest.raises(Overloaded, match="30 samples are waiting") as refused:
-        engine.submit(generation(model, "b"), model)
+        engine.submit(generation(model, "b"), model, "exact")
     assert refused.value.retry_after_s is not None
     assert refused.value.retry_after_s > 0
     assert isinstance([event async for event in first][-1], Done)
@@ -94,15 +96,15 @@ async def test_stopping_fails_what_is_left_and_refuses_more(tmp_path: Path) -> N
     model = engine_model(steps_bundle(tmp_path))
     engine = Engine(Counter(), 100)
     with pytest.raises(NotReady):
-        engine.submit(generation(model, "early"), model)
+        engine.submit(generation(model, "early"), model, "exact")
     engine.start()
-    stream = engine.submit(generation(model, "a", steps=10_000), model)
+    stream = engine.submit(generation(model, "a", steps=10_000), model, "exact")
     await engine.stop()
     events = [event async for event in stream]
     assert isinstance(events[-1], Failed)
     assert isinstance(events[-1].error, NotReady)
     with pytest.raises(NotReady):
-        engine.submit(generation(model, "late"), model)
+        engine.submit(generation(model, "late"), model, "exact")
 
 
 async def test_a_broken_observer_leaves_nobody_waiting(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from brood.host.host import Host, HostOptions
 from brood.host.loading import load_model
 from brood.protocol.errors import BundleError, ModelUnavailable
-from brood.protocol.events import Done, Sample
+from brood.protocol.events import Accepted, Done, Sample
 from brood.protocol.models import ModelStatus
 from brood.runtimes.base import RuntimeOptions
 from brood.store.store import read_bundle
@@ -34,8 +34,10 @@ async def test_models_load_and_generate(tmp_path: Path) -> None:
     ready = load_model(read_bundle(directory), RuntimeOptions(1)).engine
     request = generation(ready, "a", n=3, steps=5)
     events = [event async for event in host.submit(request)]
+    assert isinstance(events[0], Accepted)
+    assert events[0].determinism == "exact"
     assert isinstance(events[-1], Done)
-    for event in events[:-1]:
+    for event in events[1:-1]:
         assert isinstance(event, Sample)
         assert np.array_equal(event.outputs["image"], oracle(directory, request, event.index)["image"])
     await host.stop()
