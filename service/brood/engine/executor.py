@@ -17,7 +17,7 @@ from brood.engine.inputs import host_inputs, initial_state
 from brood.engine.model import EngineModel
 from brood.engine.plan import StepPlan, StepReport
 from brood.engine.rows import Row
-from brood.protocol.errors import BroodError, Internal, RowFailed
+from brood.protocol.errors import BroodError, Internal, RowFailed, RuntimeFailed
 
 log = logging.getLogger(__name__)
 
@@ -70,10 +70,10 @@ def _write_fresh(model: EngineModel, rows: Sequence[Row]) -> None:
 
 
 def _blame(row: Row, error: Exception) -> BroodError:
-    """The error of the one row that cannot run."""
-    if isinstance(error, BroodError):
-        return type(error)(f"sample {row.index}: {error.message}", field=error.field, index=row.index)
+    """The error of the one row that cannot run. What the runtime said is for the log, not for the caller."""
     log.error("request %s, sample %d", row.job.generation.request_id, row.index, exc_info=error)
+    if isinstance(error, RuntimeFailed):
+        return RuntimeFailed(f"sample {row.index}: the graph call failed", index=row.index)
     return Internal(f"sample {row.index}: internal error", index=row.index)
 
 

@@ -188,10 +188,19 @@ def row_of(error: BroodError) -> ErrorRow:
 
 
 def show(value: object, limit: int = 80) -> str:
-    """A value as it goes into a message: JSON where possible, shortened to ``limit`` characters."""
+    """A value as it goes into a message: JSON where possible, shortened to ``limit`` characters.
+
+    Takes no longer for a large value: no more of it is written than is shown.
+    """
+    if isinstance(value, str):
+        value = value[:limit]
+    text = ""
     try:
-        text = json.dumps(value)
-    except (TypeError, ValueError):
+        for part in json.JSONEncoder().iterencode(value):
+            text += part
+            if len(text) > limit:
+                return text[: limit - 1] + "…"
+    except (TypeError, ValueError, RecursionError):
         text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

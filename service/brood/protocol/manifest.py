@@ -33,7 +33,7 @@ Scalar = bool | int | float | str
 def _inside(path: str) -> str:
     """A relative POSIX path that stays inside its directory."""
     pure = PurePosixPath(path)
-    if not path or pure.is_absolute() or ".." in pure.parts or "\\" in path or str(pure) != path:
+    if not pure.parts or pure.is_absolute() or ".." in pure.parts or "\\" in path or str(pure) != path:
         raise ValueError(f"{path!r} is not a plain relative path inside the bundle")
     return path
 
@@ -176,6 +176,12 @@ class Sample(Words):
 
     layout: Literal["CHW"] = "CHW"
     range: tuple[float, float] = Field(description="values shown as black and white")
+
+    @model_validator(mode="after")
+    def _range_has_width(self) -> Self:
+        if not self.range[0] < self.range[1]:
+            raise ValueError(f"range {list(self.range)} must ascend")
+        return self
 
 
 class Parity(Words):

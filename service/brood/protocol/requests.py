@@ -8,7 +8,6 @@ held it against the model's manifest: complete, immutable, ready to run.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -16,11 +15,13 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from brood.protocol.errors import InvalidArgument, show
+from brood.protocol.errors import InvalidArgument, invalid
 from brood.protocol.manifest import DType, Scalar
 
 SEED_LIMIT = 2**63
 OUTPUT_FORMATS = ("png", "npy", "raw")
+BASE64 = "base64 text (RFC 4648, with padding)"
+AXES_LIMIT = 16
 
 
 def _bytes_of(value: object) -> object:
@@ -28,15 +29,15 @@ def _bytes_of(value: object) -> object:
     if isinstance(value, str):
         try:
             return base64.b64decode(value, validate=True)
-        except binascii.Error as error:
-            raise ValueError("is not base64 (RFC 4648, with padding)") from error
+        except ValueError as error:
+            raise ValueError(BASE64) from error
     return value
 
 
 class Asked(BaseModel):
     """Base of request parts: strict types, unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class InputValue(Asked):
@@ -50,12 +51,12 @@ class InputValue(Asked):
     data: list[Any] | float | int | bool | None = None
     format: Literal["raw", "npy", "png"] | None = None
     dtype: DType | None = None
-    shape: Annotated[tuple[int, ...], Field(strict=False)] | None = None
+    shape: Annotated[tuple[int, ...], Field(strict=False, max_length=AXES_LIMIT, fail_fast=True)] | None = None
 
     @model_validator(mode="after")
     def _one_of(self) -> InputValue:
         if (self.b64 is None) == (self.data is None):
-            raise ValueError("give exactly one of 'b64' and 'data'")
+            raise ValueError("exactly one of 'b64' and 'data'")
         return self
 
 
@@ -97,20 +98,64 @@ class Generation:
 
 
 def complaint(error: ValidationError) -> InvalidArgument:
-    """The first thing pydantic found wrong, in our own form: field, value, what is allowed."""
+    """The first thing pydantic found wrong with a `GenerateRequest`, in our own form: field, value, what is allowed."""
     first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"] if not _is_branch(str(part)))
-    reason = first["msg"].removeprefix("Value error, ")
+    path = _path(first["loc"])
+    field = ".".join(path)
     if first["type"] == "json_invalid":
-        return InvalidArgument(f"the body is not valid JSON: {reason}", field=field or None)
+        reason = first["msg"].removeprefix("Invalid JSON: ")
+        return InvalidArgument(f"the body is not valid JSON: {reason}; allowed: one JSON object")
     if first["type"] == "extra_forbidden":
-        allowed = ", ".join(GenerateRequest.model_fields)
-        return InvalidArgument(f"{field}: unknown field; known fields of the request: {allowed}", field=field)
+        return InvalidArgument(f"{field}: unknown field; allowed: {', '.join(_known(path))}", field=field)
     if first["type"] == "missing":
         return InvalidArgument(f"{field}: missing; this field is required", field=field)
-    return InvalidArgument(f"{field or 'body'}: {show(first['input'])} is not allowed; {reason}", field=field or None)
+    return invalid(field or "body", first["input"], _allowed(path, first["type"], first["msg"], first.get("ctx", {})))
 
 
-def _is_branch(part: str) -> bool:
-    """Whether a location part names a branch of a union or a validator, which callers never wrote."""
-    return part in {"bool", "int", "float", "str", "constrained-str"} or "[" in part
+# How deep into a request its own words go; further parts of a location are pydantic's (branches of unions, validators).
+DEPTHS = {"params": 2, "inputs": 3, "output": 2}
+NUMBER_ERRORS = ("int_", "float_", "finite_number", "greater_than", "less_than")
+LOW, HIGH = {"ge": "≤", "gt": "<"}, {"lt": "<", "le": "≤"}  # bounds as annotated_types calls them
+ALLOWED = {
+    "string_type": "a string",
+    "string_too_short": "a string of at least {min_length} character",
+    "string_too_long": "a string of at most {max_length} characters",
+    "bytes_type": BASE64,
+    "literal_error": "{expected}",
+    "dict_type": "an object",
+    "model_type": "an object",
+}
+
+
+def _path(location: tuple[int | str, ...]) -> tuple[str, ...]:
+    """The part of a location that the caller wrote."""
+    parts = tuple(str(part) for part in location)
+    return parts[: DEPTHS.get(parts[0], 1)] if parts else ()
+
+
+def _known(path: tuple[str, ...]) -> list[str]:
+    """The fields there are beside an unknown one."""
+    beside: dict[tuple[str, int], type[Asked]] = {("inputs", 3): InputValue, ("output", 2): OutputChoice}
+    return list(beside.get((path[0], len(path)), GenerateRequest).model_fields)
+
+
+def _allowed(path: tuple[str, ...], kind: str, reason: str, context: dict[str, Any]) -> str:
+    if path[:1] == ("params",) and len(path) == 2:
+        return "a finite number, true, false, or a string"
+    if path[:1] == ("inputs",) and path[2:] == ("data",):
+        return "a finite number, or nested lists of numbers"
+    if path[:1] == ("inputs",) and path[2:] == ("shape",):
+        return f"a list of at most {AXES_LIMIT} whole numbers"
+    if kind.startswith(NUMBER_ERRORS):
+        return _range(path[0])
+    return ALLOWED[kind].format(**context) if kind in ALLOWED else reason.removeprefix("Value error, ")
+
+
+def _range(name: str) -> str:
+    """What a number of the request may be: ``an integer, 0 ≤ seed < 9223372036854775808``."""
+    info = GenerateRequest.model_fields[name]
+    low = [f"{getattr(part, key)} {sign} " for part in info.metadata for key, sign in LOW.items() if hasattr(part, key)]
+    high = [
+        f" {sign} {getattr(part, key)}" for part in info.metadata for key, sign in HIGH.items() if hasattr(part, key)
+    ]
+    return "".join(["a number, " if "float" in str(info.annotation) else "an integer, ", *low, name, *high])

@@ -1,0 +1,39 @@
+"""Arrays in numpy's file format (numpy.lib.format), versions 1.0 and 2.0."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+
+from brood.media.numbers import REAL
+from brood.media.refused import Refused
+
+
+def write_npy(array: np.ndarray) -> bytes:
+    """A ``.npy`` file, version 1.0."""
+    file = io.BytesIO()
+    np.lib.format.write_array(file, array, version=(1, 0), allow_pickle=False)
+    return file.getvalue()
+
+
+def read_npy(content: bytes) -> np.ndarray:
+    """The array of a ``.npy`` file, in its own dtype and byte order; nothing is allocated for its size's claim.
+
+    Raises:
+        Refused: it is damaged, of another version, holds no plain numbers, or has other bytes than its shape needs.
+    """
+    file = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(file)
+        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+        shape, fortran, dtype = read(file)
+    except Exception as error:  # the header is Python text, and numpy lets every error of reading it through
+        raise Refused("b64", f"{len(content)} bytes", "an .npy file of version 1.0 or 2.0") from error
+    if dtype.kind not in REAL:
+        raise Refused("dtype", str(dtype), "plain numbers")
+    body, size = memoryview(content)[file.tell() :], math.prod(shape) * dtype.itemsize
+    if len(body) != size or min(shape, default=0) < 0:
+        raise Refused("b64", f"{len(body)} bytes after the header", f"{size} bytes for {dtype} {list(shape)}")
+    return np.frombuffer(body, dtype).reshape(shape, order="F" if fortran else "C")

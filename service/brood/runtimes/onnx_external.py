@@ -1,0 +1,87 @@
+"""Finds what an ONNX file would read from other files: its tensors with external data.
+
+A bundle's hashes cover the files it lists, so a graph's weights must lie in the graph file itself. The file is walked
+as the protocol buffer it is (onnx/onnx.proto, protobuf wire format); tensors' contents are skipped, and the `onnx`
+package is not needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
+
+# message → field number → message of that field; only fields that can lead to a tensor
+FIELDS: dict[str, dict[int, str]] = {
+    "Model": {7: "Graph", 25: "Function"},
+    "Graph": {1: "Node", 5: "Tensor", 15: "SparseTensor"},
+    "Function": {7: "Node", 11: "Attribute"},
+    "Node": {5: "Attribute"},
+    "Attribute": {5: "Tensor", 6: "Graph", 10: "Tensor", 11: "Graph", 22: "SparseTensor", 23: "SparseTensor"},
+    "SparseTensor": {1: "Tensor", 2: "Tensor"},
+}
+TENSOR_NAME, TENSOR_EXTERNAL_DATA, TENSOR_DATA_LOCATION = 8, 13, 14
+DEPTH_LIMIT = 64
+
+
+def external_tensors(model: bytes) -> list[str]:
+    """Names of all tensors of a serialised ONNX model whose contents lie outside it.
+
+    Raises:
+        ValueError: it is not a protocol buffer.
+    """
+    return list(_walk("Model", memoryview(model), 0))
+
+
+def _walk(message: str, content: memoryview, depth: int) -> Iterator[str]:
+    if depth > DEPTH_LIMIT:
+        raise ValueError(f"messages are nested deeper than {DEPTH_LIMIT}")
+    if message == "Tensor":
+        yield from _external(content)
+        return
+    for field, value in _fields(content):
+        below = FIELDS[message].get(field)
+        if below is not None and isinstance(value, memoryview):
+            yield from _walk(below, value, depth + 1)
+
+
+def _external(tensor: memoryview) -> Iterator[str]:
+    name, external = "", False
+    for field, value in _fields(tensor):
+        if field == TENSOR_NAME and isinstance(value, memoryview):
+            name = bytes(value).decode("utf-8", "replace")
+        external |= field == TENSOR_EXTERNAL_DATA or (field == TENSOR_DATA_LOCATION and value != 0)
+    if external:
+        yield name or "(unnamed)"
+
+
+def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """The fields of one message: (number, varint or bytes)."""
+    at = 0
+    while at < len(content):
+        key, at = _varint(content, at)
+        kind = key & 7
+        if kind == VARINT:
+            value, at = _varint(content, at)
+            yield key >> 3, value
+            continue
+        size = {FIXED64: 8, FIXED32: 4}.get(kind)
+        if kind == LENGTH:
+            size, at = _varint(content, at)
+        if size is None or at + size > len(content):
+            raise ValueError("not a protocol buffer")
+        yield key >> 3, content[at : at + size]
+        at += size
+
+
+def _varint(content: memoryview, at: int) -> tuple[int, int]:
+    """A base-128 integer and where it ends."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(content):
+            break
+        byte, at = content[at], at + 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+    raise ValueError("not a protocol buffer")

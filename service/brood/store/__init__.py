@@ -1,0 +1,1 @@
+"""Bundles on disk: find, verify, read, write."""

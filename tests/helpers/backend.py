@@ -1,0 +1,208 @@
+"""A backend without an engine: samples are a pure function of the checked request, and a test steers what happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+
+from brood.protocol.errors import BroodError, Cancelled
+from brood.protocol.events import Accepted, Determinism, Done, Event, Failed, Sample, Usage
+from brood.protocol.manifest import Manifest, Output
+from brood.protocol.models import ModelStatus
+from brood.protocol.requests import Generation
+from brood.sampling.noise import noise
+
+IMAGE = (1, 28, 28)
+STEPS_PER_ROW = 3
+GUARANTEES: Mapping[str, Determinism] = {
+    "generate": "exact",
+    "reconstruct": "tolerance",
+    "score": "none",
+    "complete": "exact",
+}
+
+
+def manifest(name: str = "tiny", version: int = 1) -> Manifest:
+    """A model with a parameter of every type, inputs of both kinds and outputs of all three."""
+    graph = {"file": "graph.onnx", "runtime": "fake", "buckets": [1, 8], "inputs": {}, "outputs": {}}
+    image = {"dtype": "float32", "shape": IMAGE, "kind": "image"}
+    picture = {**image, "minimum": -1.0, "maximum": 1.0, "description": "a picture"}
+    stages = [{"graph": "main"}]
+    return Manifest.model_validate(
+        {
+            "format": "brood/1",
+            "name": name,
+            "version": version,
+            "family": "function",
+            "modality": "image",
+            "domain": "continuous",
+            "description": "a model for tests",
+            "license": "Apache-2.0",
+            "created": datetime(2026, 1, 1, tzinfo=UTC),
+            "provenance": {},
+            "files": {"graph.onnx": "0" * 64},
+            "graphs": {"main": graph},
+            "sample": {"range": [-1.0, 1.0]},
+            "operations": {
+                "generate": {
+                    "params": {
+                        "label": _param("int", -1, minimum=-1, maximum=9),
+                        "temperature": _param("float", 1.0, minimum=0.0, maximum=2.0),
+                        "flip": _param("bool", False),
+                        "style": _param("str", "thin", choices=["thin", "bold"]),
+                    },
+                    "stages": stages,
+                    "outputs": {
+                        "sample": image,
+                        "label": {"dtype": "int64", "kind": "scalar"},
+                    },
+                },
+                "reconstruct": {"inputs": {"image": picture}, "stages": stages, "outputs": {"sample": image}},
+                "score": {
+                    "inputs": {"image": picture},
+                    "stages": stages,
+                    "outputs": {"log_likelihood": {"dtype": "float64", "kind": "scalar"}},
+                },
+                "complete": {
+                    "inputs": {"known": {"kind": "tensor", "dtype": "uint8", "shape": [2, 3], "description": "given"}},
+                    "params": {"steps": _param("int", None, minimum=1, maximum=100)},
+                    "stages": stages,
+                    "outputs": {
+                        "sample": {"dtype": "uint8", "shape": [2, 3], "kind": "tensor"},
+                        "energy": {"dtype": "float32", "kind": "scalar"},
+                    },
+                },
+            },
+        }
+    )
+
+
+def _param(kind: str, default: object, **rest: object) -> dict[str, object]:
+    return {"type": kind, "default": default, "description": f"a parameter of type {kind}", **rest}
+
+
+def ready(name: str = "tiny", version: int = 1) -> ModelStatus:
+    """A model that is ready."""
+    return ModelStatus(name, version, "ready", manifest=manifest(name, version), determinism=GUARANTEES)
+
+
+STATUSES: tuple[ModelStatus, ...] = (
+    ModelStatus("broken", 1, "failed", reason="graph.onnx: its sha256 is not the one in the manifest"),
+    ModelStatus("slow", 1, "loading", manifest=manifest("slow")),
+    ready("tiny", 1),
+    ready("tiny", 2),
+)
+
+
+def sample_of(generation: Generation, row: int) -> Sample:
+    """What the fake makes of row ``row`` (from 0), out of seed, index, version, parameters and that row's inputs."""
+    index = generation.index + row
+    words = manifest(generation.model, generation.version)
+    params = sum(float(len(value) if isinstance(value, str) else value) for value in generation.params.values())
+    given = sum(float(value[row].sum(dtype=np.float64)) for value in generation.inputs.values())
+    shift = generation.version + params / 8 + given / 64
+    outputs = {
+        name: _value(output, generation.seed, index, shift)
+        for name, output in words.operations[generation.operation].outputs.items()
+    }
+    return Sample(index, generation.seed, outputs)
+
+
+def _value(output: Output, seed: int, index: int, shift: float) -> np.ndarray:
+    if output.kind == "scalar":
+        return np.asarray(shift + index).astype(output.dtype)
+    numbers = noise("uniform", seed=seed, stream=0, index=index, step=0, shape=output.shape)
+    whole = np.dtype(output.dtype).kind in "iu"
+    values = numbers * 200 + shift if whole else np.clip(numbers * 2 - 1 + np.float32(shift / 64), -1, 1)
+    return np.asarray(values).astype(output.dtype)
+
+
+class FakeBackend:
+    """Answers at once, unless a test holds it, fails it or fills it.
+
+    Attributes a test may set:
+        statuses: what `models` says.
+        clock: what `now` says.
+        held: while set and cleared (an unset event), generations stop before their second sample.
+        failure: an error that ends every generation before its second sample.
+        refusal: an error that `submit` raises.
+    """
+
+    def __init__(self, statuses: Sequence[ModelStatus] = STATUSES) -> None:
+        self.statuses = statuses
+        self.clock = 100.0
+        self.held: asyncio.Event | None = None
+        self.failure: BroodError | None = None
+        self.refusal: BroodError | None = None
+        self.submitted: list[Generation] = []
+        self.running: dict[str, asyncio.Event] = {}  # request id → set to cancel
+        self.started: asyncio.Queue[str] = asyncio.Queue()  # ids of the generations that have begun, in order
+        self.ended: asyncio.Queue[str] = asyncio.Queue()  # and of those whose iterators were closed
+        self.closed: list[str] = []  # ids of the generations whose iterators were closed, in order
+
+    def models(self) -> Sequence[ModelStatus]:
+        """See `Backend.models`."""
+        return self.statuses
+
+    def now(self) -> float:
+        """See `Backend.now`."""
+        return self.clock
+
+    def submit(self, generation: Generation) -> AsyncGenerator[Event, None]:
+        """See `Backend.submit`."""
+        if self.refusal is not None:
+            raise self.refusal
+        self.submitted.append(generation)
+        return self._run(generation)
+
+    def cancel(self, request_id: str) -> bool:
+        """See `Backend.cancel`."""
+        stop = self.running.get(request_id)
+        if stop is not None:
+            stop.set()
+        return stop is not None
+
+    async def _run(self, generation: Generation) -> AsyncGenerator[Event, None]:
+        stop = self.running[generation.request_id] = asyncio.Event()
+        self.started.put_nowait(generation.request_id)
+        try:
+            yield self._accepted(generation)
+            for row in reversed(range(generation.n)):  # rows may finish in any order
+                if row < generation.n - 1 or generation.n == 1:
+                    await self._pause(stop)
+                if stop.is_set():
+                    yield Failed(Cancelled(f"generation {generation.request_id} was cancelled"))
+                    return
+                if self.failure is not None:
+                    yield Failed(self.failure)
+                    return
+                yield sample_of(generation, row)
+            yield Done(Usage(generation.n, STEPS_PER_ROW * generation.n, queue_ms=0.25, run_ms=1.5))
+        finally:
+            del self.running[generation.request_id]
+            self.closed.append(generation.request_id)
+            self.ended.put_nowait(generation.request_id)
+
+    def _accepted(self, generation: Generation) -> Accepted:
+        return Accepted(
+            generation.request_id,
+            generation.model,
+            generation.version,
+            generation.operation,
+            generation.seed,
+            generation.n,
+            GUARANTEES[generation.operation],
+        )
+
+    async def _pause(self, stop: asyncio.Event) -> None:
+        if self.held is None:
+            return
+        waits = [asyncio.ensure_future(event.wait()) for event in (self.held, stop)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()

@@ -1,0 +1,102 @@
+"""One small randomly initialised model of each family, and its export spec: quick to export, with the same structure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from brood.protocol.manifest import Manifest
+from brood_export.families import FAMILIES, Examples, ExportSpec
+from brood_export.targets import TARGETS
+from brood_export.words import Title, first_words
+from brood_export.zoo.boltzmann import GlyphsBoltzmann
+from brood_export.zoo.pixelrnn import GlyphsPixelRnn
+from brood_export.zoo.rbm import GlyphsRbm
+
+CLASSES, LATENT, SIDE = 3, 4, 4
+IMAGE = (1, SIDE, SIDE)
+PIXELS = SIDE * SIDE
+
+
+class TinyGan(nn.Module):
+    """A generator of two layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(LATENT + CLASSES, 8), nn.SiLU(), nn.Linear(8, PIXELS), nn.Sigmoid())
+
+    def forward(self, z: Tensor, label: Tensor) -> Tensor:
+        image: Tensor = self.net(torch.cat([z, nn.functional.one_hot(label, CLASSES).float()], 1))
+        return image.unflatten(1, IMAGE)
+
+
+class TinyVae(nn.Module):
+    """An encoder of one layer, and `TinyGan` for a decoder."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look = nn.Linear(PIXELS + CLASSES, 2 * LATENT)
+        self.draw = TinyGan()
+
+    def encode(self, image: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        seen = torch.cat([image.flatten(1), nn.functional.one_hot(label, CLASSES).float()], 1)
+        mean, log_variance = self.look(seen).chunk(2, 1)
+        return mean, log_variance
+
+    def decode(self, z: Tensor, label: Tensor) -> Tensor:
+        image: Tensor = self.draw(z, label)
+        return image
+
+
+class TinyFlow(nn.Module):
+    """One affine map per class, exactly invertible: z = (v - shift) exp(-log_scale)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(0.1 * torch.randn(CLASSES, PIXELS) - 2.0)
+        self.shift = nn.Parameter(0.5 + 0.1 * torch.randn(CLASSES, PIXELS))
+
+    def forward(self, v: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        log_scale = self.log_scale[label]
+        return (v.flatten(1) - self.shift[label]) * torch.exp(-log_scale), -log_scale.sum(1)
+
+    def inverse(self, z: Tensor, label: Tensor) -> Tensor:
+        return (z * torch.exp(self.log_scale[label]) + self.shift[label]).unflatten(1, IMAGE)
+
+
+def examples() -> Examples:
+    images = np.linspace(0.0, 1.0, 2 * PIXELS, dtype=np.float32).reshape(2, *IMAGE)
+    return Examples(images, np.arange(2, dtype=np.int64))
+
+
+def with_examples(**options: object) -> dict[str, object]:
+    return {**options, "examples": examples()}
+
+
+MODELS: Mapping[str, tuple[Callable[[], nn.Module], dict[str, object]]] = {
+    "gan": (TinyGan, {"latent": LATENT, "classes": CLASSES}),
+    "vae": (TinyVae, with_examples(image=IMAGE, classes=CLASSES)),
+    "flow": (TinyFlow, with_examples(image=IMAGE, classes=CLASSES, levels=16)),
+    "pixelrnn": (lambda: GlyphsPixelRnn(SIDE, 3, 5, CLASSES), with_examples()),
+    "rbm": (lambda: GlyphsRbm(PIXELS, CLASSES, 6), with_examples(image=IMAGE, steps=6)),
+    "boltzmann": (lambda: GlyphsBoltzmann(PIXELS, CLASSES, 4), with_examples(image=IMAGE, steps=6)),
+}
+
+
+def tiny_model(family: str) -> nn.Module:
+    """The same weights every time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        return MODELS[family][0]().eval()
+
+
+def tiny_spec(family: str, model: nn.Module | None = None) -> ExportSpec:
+    return FAMILIES[family](model or tiny_model(family), **MODELS[family][1])
+
+
+def tiny_manifest(spec: ExportSpec) -> Manifest:
+    """The words of a spec, as they are before anything is exported."""
+    return first_words(spec, nn.Identity(), TARGETS["onnx"], Title(f"tiny-{spec.family}"), (1, 2, 3))

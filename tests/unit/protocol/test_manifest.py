@@ -1,0 +1,108 @@
+"""What a manifest may say: unknown keys, paths that leave, and references to nothing are refused."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from brood.protocol.manifest import Manifest
+from helpers.bundles import steps_bundle
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> dict[str, Any]:
+    """A good manifest as plain JSON."""
+    read: dict[str, Any] = json.loads((steps_bundle(tmp_path) / "manifest.json").read_text())
+    return read
+
+
+def refused(words: dict[str, Any]) -> str:
+    with pytest.raises(ValidationError) as raised:
+        Manifest.model_validate(words)
+    return str(raised.value)
+
+
+def test_a_good_one_is_understood_and_immutable(words: dict[str, Any]) -> None:
+    manifest = Manifest.model_validate(words)
+    assert manifest.operations["generate"].state["x"].init == "noise"
+    with pytest.raises(ValidationError, match="frozen"):
+        manifest.name = "other"
+
+
+PARTS: list[Callable[[dict[str, Any]], dict[str, Any]]] = [
+    lambda words: words,
+    lambda words: words["graphs"]["step"],
+    lambda words: words["graphs"]["step"]["inputs"]["noise"],
+    lambda words: words["graphs"]["step"]["inputs"]["noise"]["noise"],
+    lambda words: words["graphs"]["step"]["outputs"]["x"],
+    lambda words: words["operations"]["complete"],
+    lambda words: words["operations"]["complete"]["inputs"]["image"],
+    lambda words: words["operations"]["complete"]["params"]["steps"],
+    lambda words: words["operations"]["complete"]["state"]["x"],
+    lambda words: words["operations"]["complete"]["stages"][0],
+    lambda words: words["operations"]["complete"]["outputs"]["image"],
+    lambda words: words["schedule"],
+    lambda words: words["sample"],
+    lambda words: words["golden"][0],
+    lambda words: words["golden"][0]["parity"],
+]
+
+
+@pytest.mark.parametrize("part", PARTS, ids=range(len(PARTS)))
+def test_an_unknown_key_is_refused_everywhere(
+    words: dict[str, Any], part: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    part(words)["colour"] = "red"
+    assert "colour\n  Extra inputs are not permitted" in refused(words)
+
+
+@pytest.mark.parametrize(
+    "path", ["../x", "a/../../x", "/x", "a\\x", "", ".", "a//x", "./x", "a/", "..", "C:\\x", "a/./x"]
+)
+def test_a_path_that_could_leave_is_refused(words: dict[str, Any], path: str) -> None:
+    words["files"][path] = "0" * 64
+    assert f"{path!r} is not a plain relative path inside the bundle" in refused(words)
+
+
+@pytest.mark.parametrize("path", ["x", "a/x.onnx", "a/b/c", "..x", "x.."])
+def test_a_path_that_stays_is_allowed(words: dict[str, Any], path: str) -> None:
+    words["files"][path] = "0" * 64
+    assert path in Manifest.model_validate(words).files
+
+
+EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "graph file": (
+        lambda words: words["graphs"]["step"].update(file="other.json"),
+        "graphs.step.file: 'other.json' is not listed in 'files'",
+    ),
+    "stage graph": (
+        lambda words: words["operations"]["generate"]["stages"][0].update(graph="other"),
+        "operations.generate.stages.0.graph: no graph 'other'",
+    ),
+    "schedule": (lambda words: words.pop("schedule"), "stages.0.repeat: the manifest has no schedule"),
+    "golden": (lambda words: words["golden"][0].update(operation="other"), "golden.generate.operation: no operation"),
+    "noise source": (
+        lambda words: words["graphs"]["step"]["inputs"]["noise"].pop("noise"),
+        "'noise' must be given for role 'noise', and only there",
+    ),
+    "state source": (
+        lambda words: words["operations"]["generate"]["state"]["x"].update(init="input"),
+        "init 'input' needs exactly its own source",
+    ),
+    "buckets": (lambda words: words["graphs"]["step"].update(buckets=[1, 4, 2]), "must ascend from 1"),
+    "first bucket": (lambda words: words["graphs"]["step"].update(buckets=[2, 4]), "must ascend from 1"),
+    "range": (lambda words: words["sample"].update(range=[1, -1]), "must ascend"),
+    "shape": (lambda words: words["graphs"]["step"]["inputs"]["x"].update(shape=[0]), "greater than or equal to 1"),
+    "format": (lambda words: words.update(format="brood/2"), "'brood/1'"),
+    "name": (lambda words: words.update(name="Big Name"), "pattern"),
+}
+
+
+@pytest.mark.parametrize("case", EDITS)
+def test_what_contradicts_itself_is_refused(words: dict[str, Any], case: str) -> None:
+    edit, reason = EDITS[case]
+    edit(words)
+    assert reason in refused(words)
