@@ -1,0 +1,34 @@
+"""Samples as they go out: images as files, other tensors as bytes, scalars as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from brood.dataplane.result import Content, EncodedSample
+from brood.media.encode import Format, Stamp, encode_output
+from brood.protocol.events import Accepted, Sample
+from brood.protocol.manifest import Manifest, Output
+
+
+def encode_samples(
+    accepted: Accepted, samples: Sequence[Sample], manifest: Manifest, format: Format
+) -> tuple[EncodedSample, ...]:
+    """Encode every output of every sample of a generation."""
+    return tuple(_encoded(accepted, sample, manifest, format) for sample in samples)
+
+
+def _encoded(accepted: Accepted, sample: Sample, manifest: Manifest, format: Format) -> EncodedSample:
+    stamp = Stamp(accepted.model, accepted.version, accepted.operation, sample.seed, sample.index)
+    declared = manifest.operations[accepted.operation].outputs
+
+    def encoded(array: np.ndarray, output: Output) -> Content:
+        if output.kind == "scalar":
+            number: bool | int | float = array.item()
+            return number
+        suitable: Format = "raw" if format == "png" and output.kind != "image" else format
+        return encode_output(array, output, manifest.sample, suitable, stamp)
+
+    outputs = {name: encoded(sample.outputs[name], output) for name, output in declared.items()}
+    return EncodedSample(sample.index, sample.seed, outputs)

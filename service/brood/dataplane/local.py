@@ -1,0 +1,227 @@
+"""A model in this process, without a server: the same engine and the same data plane, on a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from pydantic import ValidationError
+
+from brood.dataplane.ids import new_request_id
+from brood.dataplane.limits import Limits
+from brood.dataplane.local_result import LocalResult
+from brood.dataplane.naming import unknown
+from brood.dataplane.plane import DataPlane
+from brood.dataplane.result import Result
+from brood.host.host import Host, HostOptions
+from brood.protocol.errors import BundleError, Internal, ModelNotFound
+from brood.protocol.events import Accepted, Done, Event, Failed, Sample
+from brood.protocol.manifest import Manifest
+from brood.protocol.requests import GenerateRequest, InputValue, complaint
+from brood.settings import available_cores
+from brood.store.store import find_bundles, zoo_root
+
+T = TypeVar("T")
+Value = bool | int | float | str | np.ndarray | InputValue
+
+
+class _Quiet:
+    """Observes nothing: who calls in process measures for themselves."""
+
+    def finished(self, model: str, operation: str, protocol: str, code: str, seconds: float, rows: int) -> None: ...
+
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float) -> None: ...
+
+    def queued(self, rows: int) -> None: ...
+
+
+class _LoopThread:
+    """An event loop that runs on its own thread and takes work from others."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="brood-local", daemon=True)
+        self._thread.start()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more work."""
+        return self._loop.is_closed()
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run to the end and give back its result."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def close(self) -> None:
+        """Stop and free the loop."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class LocalModel:
+    """One loaded model. It has a method for each of its operations: ``model.generate(n=4, seed=7, label=3)``.
+
+    May be used by several threads at once. Close it, or use it as a context manager, to free its memory.
+
+    Raises:
+        BundleError: no version of the model could be loaded.
+    """
+
+    def __init__(self, options: HostOptions) -> None:
+        self._thread = _LoopThread()
+        self._host = Host(options, _Quiet())
+        self._plane = DataPlane(self._host, Limits(), _Quiet())
+        try:
+            self._thread.do(self._host.start())
+            self.manifest = _newest(self._host)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """What the model can do."""
+        return tuple(self.manifest.operations)
+
+    def generate(self, *, n: int = 1, seed: int | None = None, index: int = 0, **values: Value) -> LocalResult:
+        """Draw samples; see `run`."""
+        return self.run("generate", n=n, seed=seed, index=index, **values)
+
+    def __getattr__(self, name: str) -> Callable[..., LocalResult]:
+        manifest = self.__dict__.get("manifest")
+        if not isinstance(manifest, Manifest) or name.startswith("_"):
+            raise AttributeError(name)
+        if name not in manifest.operations:
+            raise AttributeError(f"{manifest.name} has no operation {name!r}; it has: {', '.join(manifest.operations)}")
+        return partial(self.run, name)
+
+    def run(
+        self, operation: str, *, n: int = 1, seed: int | None = None, index: int = 0, **values: Value
+    ) -> LocalResult:
+        """Do an operation and give back all its samples.
+
+        Args:
+            operation: its name.
+            n: number of samples.
+            seed: 0 ≤ seed < 2⁶³; None: one is drawn, and told in the result.
+            index: of the first sample.
+            values: parameters, and inputs as arrays: of the declared shape for all samples, or with a leading axis n.
+
+        Raises:
+            BroodError: a value is not allowed, or the run failed.
+        """
+        return self.collect(self.stream(operation, n=n, seed=seed, index=index, **values))
+
+    def collect(self, events: Iterable[Event]) -> LocalResult:
+        """What the events of a `stream` come to.
+
+        Raises:
+            BroodError: the run failed.
+        """
+        return LocalResult(self.manifest, _gathered(events))
+
+    def stream(
+        self, operation: str, *, n: int = 1, seed: int | None = None, index: int = 0, **values: Value
+    ) -> Generator[Event, None, None]:
+        """As `run`, event by event: samples come as they finish. Closing the iterator early cancels the rest."""
+        events = self._plane.generate(self._request(operation, n, seed, index, values), new_request_id())
+        try:
+            with suppress(StopAsyncIteration):
+                while True:
+                    yield self._thread.do(events.__anext__())
+        finally:
+            if not self._thread.closed:  # closing the model has ended its streams already
+                self._thread.do(events.aclose())
+
+    def close(self) -> None:
+        """Stop the engine and its threads; once is enough."""
+        if not self._thread.closed:
+            self._thread.do(self._host.stop())
+            self._plane.close()
+            self._thread.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+    def _request(
+        self, operation: str, n: int, seed: int | None, index: int, values: dict[str, Value]
+    ) -> GenerateRequest:
+        inputs = {name: _input(value) for name, value in values.items() if isinstance(value, np.ndarray | InputValue)}
+        words = {
+            "model": self.manifest.name,
+            "version": self.manifest.version,
+            "operation": operation,
+            "n": n,
+            "seed": seed,
+            "index": index,
+            "params": {name: value for name, value in values.items() if name not in inputs},
+            "inputs": inputs,
+        }
+        try:
+            return GenerateRequest.model_validate(words)
+        except ValidationError as error:
+            raise complaint(error) from error
+
+
+def _input(value: np.ndarray | InputValue) -> InputValue:
+    if isinstance(value, InputValue):
+        return value
+    buffer = io.BytesIO()
+    np.save(buffer, value, allow_pickle=False)
+    return InputValue(b64=buffer.getvalue(), format="npy")
+
+
+def _gathered(events: Iterable[Event]) -> Result:
+    """Reads to the very end, so that nothing is left open."""
+    accepted: list[Accepted] = []
+    samples: list[Sample] = []
+    ends: list[Done | Failed] = []
+    for event in events:
+        match event:
+            case Accepted():
+                accepted.append(event)
+            case Sample():
+                samples.append(event)
+            case Done() | Failed():
+                ends.append(event)
+    match ends:
+        case [Failed(error)]:
+            raise error
+        case [Done(usage)]:
+            return Result(accepted[0], tuple(sorted(samples, key=lambda sample: sample.index)), usage)
+    raise Internal("the run stopped without saying how it ended")
+
+
+def _newest(host: Host) -> Manifest:
+    newest = max(host.models(), key=lambda status: (status.state == "ready", status.version))
+    if newest.state != "ready" or newest.manifest is None:
+        raise BundleError(f"{newest.name} {newest.version}: {newest.reason}")
+    return newest.manifest
+
+
+def load_local(model: str, models: str | None = None) -> LocalModel:
+    """Load one model; see `brood.load`.
+
+    Raises:
+        BundleError: it cannot be trusted or understood.
+        ModelNotFound: there is none of that name.
+    """
+    if Path(model).is_dir():
+        return LocalModel(HostOptions(models=Path(model), threads=available_cores()))
+    root = Path(models) if models else zoo_root()
+    names = sorted({ref.name for ref in find_bundles(root)})
+    if model not in names:
+        raise ModelNotFound(unknown("model", model, names), field="model")
+    return LocalModel(HostOptions(models=root, names=(model,), threads=available_cores()))

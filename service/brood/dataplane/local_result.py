@@ -1,0 +1,105 @@
+"""What a local run gives: arrays in hand, and files when wanted."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from brood.dataplane.result import Result
+from brood.media.encode import Encoded, Stamp, encode_output
+from brood.media.sheet import contact_sheet
+from brood.protocol.events import Sample, Usage
+from brood.protocol.manifest import Manifest, Output
+
+SHEET = "sheet.png"
+SCALARS = "samples.json"
+FORMATS: dict[str, Literal["png", "npy"]] = {"image": "png", "tensor": "npy"}
+
+
+@dataclass(frozen=True, slots=True)
+class LocalResult:
+    """All samples of one run, in order of index."""
+
+    manifest: Manifest
+    result: Result
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """One by one, with all outputs."""
+        return self.result.samples
+
+    @property
+    def seed(self) -> int:
+        """The seed, given or drawn."""
+        return self.result.accepted.seed
+
+    @property
+    def usage(self) -> Usage:
+        """What the run took."""
+        return self.result.usage
+
+    @property
+    def array(self) -> np.ndarray:
+        """The operation's first output that is not a scalar, or else its first: ``[n, *shape]``."""
+        name = next((name for name, output in self._outputs.items() if output.kind != "scalar"), None)
+        return self.stacked(name or next(iter(self._outputs)))
+
+    def stacked(self, output: str) -> np.ndarray:
+        """One output of all samples, ``[n, *shape]``."""
+        return np.stack([sample.outputs[output] for sample in self.samples])
+
+    @property
+    def _outputs(self) -> dict[str, Output]:
+        return self.manifest.operations[self.result.accepted.operation].outputs
+
+    def save(self, directory: str | Path) -> list[Path]:
+        """Write a PNG file for each image, an NPY file for each other tensor, and ``samples.json`` with the scalars.
+
+        With images there is also ``sheet.png``, all of them in one picture.
+
+        Returns:
+            The files.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        contents = {
+            f"{sample.index:06d}-{name}.{encoded.format}": encoded.content
+            for sample in self.samples
+            for name, encoded in self._encoded(sample).items()
+        }
+        pictures = [np.asarray(Image.open(io.BytesIO(png))) for name, png in contents.items() if name.endswith(".png")]
+        if pictures:
+            contents[SHEET] = contact_sheet(pictures, math.ceil(math.sqrt(len(pictures))))
+        contents[SCALARS] = f"{json.dumps(self._scalars(), indent=1)}\n".encode()
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+        return [folder / name for name in contents]
+
+    def _encoded(self, sample: Sample) -> dict[str, Encoded]:
+        accepted = self.result.accepted
+        stamp = Stamp(accepted.model, accepted.version, accepted.operation, sample.seed, sample.index)
+        return {
+            name: encode_output(sample.outputs[name], output, self.manifest.sample, FORMATS[output.kind], stamp)
+            for name, output in self._outputs.items()
+            if output.kind in FORMATS
+        }
+
+    def _scalars(self) -> dict[str, object]:
+        accepted = self.result.accepted
+        scalars = [name for name, output in self._outputs.items() if output.kind == "scalar"]
+        rows = [
+            {"index": sample.index, "seed": sample.seed} | {name: sample.outputs[name].item() for name in scalars}
+            for sample in self.samples
+        ]
+        head = {"model": accepted.model, "version": accepted.version, "operation": accepted.operation}
+        return {**head, "determinism": accepted.determinism, "samples": rows}

@@ -1,0 +1,61 @@
+"""Who is told how requests end, and how one request's end is found out."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Protocol, Self
+
+from brood.dataplane.backend import Backend
+from brood.protocol.errors import BroodError, Cancelled, Internal, row_of
+from brood.protocol.events import Event, Failed, Sample
+
+UNKNOWN = "unknown"  # label for names that callers made up, so that labels stay few
+
+
+class RequestObserver(Protocol):
+    """Counts requests."""
+
+    def finished(self, model: str, operation: str, protocol: str, code: str, seconds: float, rows: int) -> None:
+        """A request ended.
+
+        Args:
+            model, operation: names that exist, or "unknown".
+            protocol: the transport's name, such as "http".
+            code: "ok", or the error's machine code.
+            seconds: from arrival to the end.
+            rows: samples that were finished.
+        """
+        ...
+
+
+class Watched:
+    """One request from arrival to its end: tells the observer exactly once, however it ends."""
+
+    def __init__(self, observer: RequestObserver, backend: Backend, protocol: str) -> None:
+        self._observer, self._backend, self._protocol = observer, backend, protocol
+        self.model, self.operation = UNKNOWN, UNKNOWN
+        self._code, self._rows = "ok", 0
+
+    def saw(self, event: Event) -> None:
+        """Take note of an event of this request."""
+        if isinstance(event, Sample):
+            self._rows += 1
+        elif isinstance(event, Failed):
+            self._code = row_of(event.error).code
+
+    def __enter__(self) -> Self:
+        self._start = self._backend.now()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if error is not None:
+            self._code = _code_of(error)
+        seconds = self._backend.now() - self._start
+        self._observer.finished(self.model, self.operation, self._protocol, self._code, seconds, self._rows)
+
+
+def _code_of(error: BaseException) -> str:
+    """An error's machine code. What is no Exception is a request being given up: cancelled, or its iterator closed."""
+    if isinstance(error, BroodError):
+        return row_of(error).code
+    return row_of(Internal("") if isinstance(error, Exception) else Cancelled("")).code

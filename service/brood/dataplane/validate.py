@@ -1,0 +1,108 @@
+"""A request held against its model: what is left is complete and ready to run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from brood.dataplane.limits import Limits
+from brood.dataplane.naming import unknown
+from brood.dataplane.params import check_params
+from brood.media.decode import decode_input
+from brood.protocol.errors import InvalidArgument, invalid
+from brood.protocol.manifest import Input, Manifest, Operation, Sample, Scalar
+from brood.protocol.requests import GenerateRequest, Generation, InputValue
+from brood.sampling.noise import draw_seed
+
+INDEX_LIMIT = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A request whose words are all right; its inputs are still encoded."""
+
+    request: GenerateRequest
+    manifest: Manifest
+    operation: Operation
+    params: Mapping[str, Scalar]  # defaults filled in
+
+    @property
+    def input_bytes(self) -> int:
+        """How much there is to decode."""
+        return sum(_size(value) for value in self.request.inputs.values())
+
+
+def check(request: GenerateRequest, manifest: Manifest, operation: Operation, limits: Limits) -> Checked:
+    """Hold everything but the content of the inputs against the manifest. Takes microseconds.
+
+    Raises:
+        InvalidArgument: naming field, value and what is allowed.
+    """
+    _check_n(request, operation, limits)
+    _check_input_names(operation.inputs, request.inputs)
+    return Checked(request, manifest, operation, check_params(operation.params, request.params))
+
+
+def _check_n(request: GenerateRequest, operation: Operation, limits: Limits) -> None:
+    values = sum(math.prod(output.shape) for output in operation.outputs.values())
+    most = max(1, min(limits.max_n, limits.max_values // max(1, values)))
+    if request.n > most:
+        raise invalid("n", request.n, f"1 ≤ n ≤ {most}")
+    if request.index + request.n > INDEX_LIMIT:
+        raise invalid("index", request.index, f"0 ≤ index ≤ {INDEX_LIMIT - request.n} (index + n ≤ 2^53)")
+
+
+def _check_input_names(declared: Mapping[str, Input], given: Mapping[str, InputValue]) -> None:
+    for name in given:
+        if name not in declared:
+            raise InvalidArgument(unknown(f"inputs.{name}", name, declared), field=f"inputs.{name}")
+    for name, spec in declared.items():
+        if name not in given:
+            text = (
+                f"inputs.{name}: missing; this operation needs it: {spec.dtype} {list(spec.shape)}, {spec.description}"
+            )
+            raise InvalidArgument(text, field=f"inputs.{name}")
+
+
+def decode_inputs(checked: Checked) -> dict[str, np.ndarray]:
+    """Every input, ``[n, *shape]`` of its declared dtype. Takes as long as there are bytes.
+
+    Raises:
+        InvalidArgument: naming ``inputs.NAME``.
+    """
+    sample: Sample | None = checked.manifest.sample
+    return {
+        name: decode_input(name, checked.request.inputs[name], spec, sample, checked.request.n)
+        for name, spec in checked.operation.inputs.items()
+    }
+
+
+def generation(checked: Checked, inputs: Mapping[str, np.ndarray], request_id: str, arrived: float) -> Generation:
+    """The order for the engine: a seed is drawn if none was given, the deadline counts from ``arrived`` (seconds)."""
+    request = checked.request
+    return Generation(
+        request_id=request_id,
+        model=checked.manifest.name,
+        version=checked.manifest.version,
+        operation=request.operation,
+        n=request.n,
+        seed=draw_seed() if request.seed is None else request.seed,
+        index=request.index,
+        params=checked.params,
+        inputs=inputs,
+        deadline=None if request.deadline_ms is None else arrived + request.deadline_ms / 1000,
+    )
+
+
+def _size(value: InputValue) -> int:
+    """Bytes of an input as sent; numbers in lists take about this many to read."""
+    if value.b64 is not None:
+        return len(value.b64)
+    return 8 * _count(value.data)
+
+
+def _count(data: object) -> int:
+    return sum(_count(item) for item in data) if isinstance(data, list) else 1

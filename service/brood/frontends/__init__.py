@@ -1,0 +1,1 @@
+"""Transports: they translate, and decide nothing."""

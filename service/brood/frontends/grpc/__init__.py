@@ -1,0 +1,1 @@
+"""gRPC: ``brood.v1.Generator``, health and reflection."""

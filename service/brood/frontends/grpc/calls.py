@@ -1,0 +1,62 @@
+"""Around every method: read the request, name it, run the method, and end the call with a status if it fails."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn, TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from brood.dataplane.ids import request_id_of
+from brood.frontends.grpc.errors import details_of, status_of, trailers_of
+from brood.protocol.errors import BroodError, Internal, InvalidArgument
+
+logger = logging.getLogger(__name__)
+
+Context = grpc.aio.ServicerContext[bytes, Any]
+Asked = TypeVar("Asked")
+Kind = TypeVar("Kind", bound=Message)
+Method = Callable[[Asked, Context, str], Awaitable[Any]]  # request, context, request id
+
+
+def guarded(read: Callable[[bytes], Asked], method: Method[Asked]) -> Callable[[bytes, Context], Awaitable[Any]]:
+    """A handler of raw bytes: ``read`` makes the request of them, ``method`` answers it; both may raise.
+
+    gRPC is not given ``read`` as its deserializer: it would answer what cannot be read with UNKNOWN and a traceback in
+    the log.
+    """
+
+    async def handler(content: bytes, context: Context) -> Any:
+        request_id = _request_id(context)
+        try:
+            return await method(read(content), context, request_id)
+        except BroodError as error:
+            await _refuse(context, error, request_id)
+        except Exception:
+            logger.exception("request %s failed", request_id)
+            await _refuse(context, Internal("an error of the server; its log has the details"), request_id)
+
+    return handler
+
+
+def parsed(kind: type[Kind], content: bytes) -> Kind:
+    """The message in some bytes.
+
+    Raises:
+        InvalidArgument: they are not such a message.
+    """
+    try:
+        return kind.FromString(content)
+    except DecodeError as error:
+        raise InvalidArgument(f"the request is not a {kind.DESCRIPTOR.full_name} message") from error
+
+
+def _request_id(context: Context) -> str:
+    given = (str(value) for key, value in context.invocation_metadata() or () if key == "x-request-id")
+    return request_id_of(next(given, None))
+
+
+async def _refuse(context: Context, error: BroodError, request_id: str) -> NoReturn:
+    await context.abort(status_of(error), details_of(error), trailers_of(error, request_id))

@@ -1,0 +1,142 @@
+"""``brood.v1.Generator``: translates between messages and the data plane's verbs."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import aclosing
+from functools import partial
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from pydantic import ValidationError
+
+from brood.dataplane import Answer, DataPlane
+from brood.frontends.grpc.answers import accepted_message, done_message, response_message, response_s, sample_message
+from brood.frontends.grpc.calls import Context, guarded, parsed
+from brood.frontends.grpc.models import model_message
+from brood.protocol.errors import BroodError, DeadlineExceeded, Internal, PayloadTooLarge
+from brood.protocol.events import Accepted, Done, Event, Failed, Sample
+from brood.protocol.requests import GenerateRequest, OutputChoice, complaint
+from brood.protocol.wire import generator_pb2 as pb
+from brood.protocol.wire.convert import request_fields
+
+SERVICE: str = pb.DESCRIPTOR.services_by_name["Generator"].full_name
+PROTOCOL = "grpc"  # what the observer calls this transport
+
+
+class Generator:
+    """The service over one data plane."""
+
+    def __init__(self, plane: DataPlane) -> None:
+        self._plane = plane
+
+    def handler(self) -> grpc.GenericRpcHandler[Any, Any]:
+        """The service, for a server."""
+        unary, stream = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
+        list_models = guarded(partial(parsed, pb.ListModelsRequest), self.list_models)
+        get_model = guarded(partial(parsed, pb.GetModelRequest), self.get_model)
+        methods = {
+            "Generate": unary(guarded(self._read, self.generate)),
+            "GenerateStream": stream(guarded(self._read, self.generate_stream), response_serializer=_serialized),
+            "ListModels": unary(list_models, response_serializer=_serialized),
+            "GetModel": unary(get_model, response_serializer=_serialized),
+        }
+        return grpc.method_handlers_generic_handler(SERVICE, methods)
+
+    async def generate(self, request: GenerateRequest, context: Context, request_id: str) -> bytes:
+        """Make samples and give a serialized GenerateResponse when all are finished.
+
+        Cancelling the call cancels this, and so the generation.
+        """
+        answer = await self._plane.answer(_in_time(request, context), request_id, PROTOCOL)
+        most = self._plane.limits.max_body_bytes
+        if answer.size > most:
+            text = f"n: {request.n} samples are {answer.size} bytes, and a message has at most {most}"
+            raise PayloadTooLarge(f"{text}; allowed: fewer samples, or as many by GenerateStream", field="n")
+        return await self._plane.offload.run(response_s(answer), _response, answer)
+
+    async def generate_stream(self, request: GenerateRequest, context: Context, request_id: str) -> None:
+        """Make samples and send each as it is finished; the next is taken when the last has been sent."""
+        translate = _Stream(self._plane, request.output).message
+        async with aclosing(self._plane.generate(_in_time(request, context), request_id, PROTOCOL)) as events:
+            async for event in events:
+                await context.write(await translate(event))
+
+    async def list_models(
+        self, request: pb.ListModelsRequest, context: Context, request_id: str
+    ) -> pb.ListModelsResponse:
+        """All models."""
+        return pb.ListModelsResponse(models=[model_message(status) for status in self._plane.models()])
+
+    async def get_model(self, request: pb.GetModelRequest, context: Context, request_id: str) -> pb.Model:
+        """One model."""
+        version = request.version if request.HasField("version") else None
+        return model_message(self._plane.model(request.model, version))
+
+    def _read(self, content: bytes) -> GenerateRequest:
+        try:
+            return _request(content)
+        except BroodError as error:
+            self._plane.refused(error, PROTOCOL)
+            raise
+
+
+class _Stream:
+    """Translates the events of one generation, in order."""
+
+    def __init__(self, plane: DataPlane, output: OutputChoice) -> None:
+        self._plane, self._output = plane, output
+        self._accepted: Accepted | None = None
+        self._encode_s = 0.0
+
+    async def message(self, event: Event) -> pb.GenerateEvent:
+        """The message for an event.
+
+        Raises:
+            BroodError: the generation ended with it.
+        """
+        match event:
+            case Accepted():
+                self._accepted = event
+                return pb.GenerateEvent(accepted=accepted_message(event))
+            case Sample() if self._accepted is not None:
+                return pb.GenerateEvent(sample=await self._sample(self._accepted, event))
+            case Done(usage):
+                return pb.GenerateEvent(done=done_message(usage, self._encode_s * 1000))
+            case Failed(error):
+                raise error
+        raise Internal("a sample came before its generation was accepted")
+
+    async def _sample(self, accepted: Accepted, sample: Sample) -> pb.Sample:
+        start = time.perf_counter()
+        encoded = await self._plane.encode(accepted, sample, self._output.format)
+        self._encode_s += time.perf_counter() - start
+        return sample_message(encoded)
+
+
+def _response(answer: Answer) -> bytes:
+    return response_message(answer).SerializeToString()
+
+
+def _serialized(message: Message) -> bytes:
+    return message.SerializeToString()
+
+
+def _request(content: bytes) -> GenerateRequest:
+    try:
+        return GenerateRequest.model_validate(request_fields(parsed(pb.GenerateRequest, content)))
+    except ValidationError as error:
+        raise complaint(error) from error
+
+
+def _in_time(request: GenerateRequest, context: Context) -> GenerateRequest:
+    """The request with the earlier of its own deadline and the call's."""
+    left_s: float | None = context.time_remaining()
+    if left_s is None:
+        return request
+    if left_s <= 0:
+        raise DeadlineExceeded("the call's deadline had passed when it arrived")
+    earlier = min(left_s * 1000, request.deadline_ms or math.inf)
+    return request.model_copy(update={"deadline_ms": earlier})

@@ -1,0 +1,58 @@
+"""Models as messages: what a manifest says of its operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brood.protocol.manifest import Input, Manifest, Operation, Output, Param
+from brood.protocol.models import ModelStatus
+from brood.protocol.wire import generator_pb2 as pb
+from brood.protocol.wire.convert import value_of
+
+
+def model_message(status: ModelStatus) -> pb.Model:
+    """One version of one model."""
+    message = pb.Model(name=status.name, version=status.version, state=status.state, reason=status.reason)
+    if status.manifest is not None:
+        message.MergeFrom(_words(status.manifest, status))
+    return message
+
+
+def _words(manifest: Manifest, status: ModelStatus) -> pb.Model:
+    operations = {
+        name: _operation(operation, status.determinism.get(name, "")) for name, operation in manifest.operations.items()
+    }
+    return pb.Model(
+        family=manifest.family,
+        modality=manifest.modality,
+        description=manifest.description,
+        license=manifest.license,
+        operations=operations,
+    )
+
+
+def _operation(operation: Operation, determinism: str) -> pb.Operation:
+    return pb.Operation(
+        description=operation.description,
+        determinism=determinism,
+        params={name: _param(param) for name, param in operation.params.items()},
+        inputs={name: pb.InputSpec(**_spec(spec)) for name, spec in operation.inputs.items()},
+        outputs={name: pb.OutputSpec(**_spec(spec)) for name, spec in operation.outputs.items()},
+    )
+
+
+def _param(param: Param) -> pb.ParamSpec:
+    return pb.ParamSpec(
+        type=param.type,
+        default=None if param.default is None else value_of(param.default),
+        minimum=param.minimum,
+        maximum=param.maximum,
+        choices=[value_of(choice) for choice in param.choices or ()],
+        unit=param.unit or "",
+        description=param.description,
+    )
+
+
+def _spec(spec: Input | Output) -> dict[str, Any]:
+    """The words of a tensor; `value`, where an output is taken from, is nobody's business outside."""
+    return {name: value for name, value in spec.model_dump(exclude_none=True).items() if name != "value"}

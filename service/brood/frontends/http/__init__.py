@@ -1,0 +1,1 @@
+"""HTTP: JSON and files in, JSON and files out."""

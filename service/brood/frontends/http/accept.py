@@ -1,0 +1,66 @@
+"""In which form a caller wants the answer: JSON, or one output's bytes (RFC 9110 section 12.5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Literal
+
+from brood.protocol.errors import NotAcceptable, show
+from brood.protocol.manifest import Operation
+
+Form = Literal["json", "png", "npy"]
+
+FORMS: Mapping[str, Form] = {"application/json": "json", "image/png": "png", "application/x-npy": "npy"}
+MEDIA_TYPES: Mapping[Form, str] = {form: media_type for media_type, form in FORMS.items()}
+
+
+@lru_cache(maxsize=64)
+def wanted_form(accept: str) -> Form:
+    """The form an Accept header asks for; of several liked equally, the one named most exactly, then JSON first.
+
+    Raises:
+        NotAcceptable: none of what there is.
+    """
+    ranges = [_range(part) for part in accept.split(",") if part.strip()] or [("*/*", 1.0)]
+    best = max(((_liking(ranges, media_type), -rank) for rank, media_type in enumerate(FORMS)))
+    (quality, _), rank = best
+    if quality <= 0:
+        raise NotAcceptable(f"Accept: {show(accept)} cannot be given; offered: {', '.join(FORMS)}", field="Accept")
+    return list(FORMS.values())[-rank]
+
+
+def _range(part: str) -> tuple[str, float]:
+    media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    weights = [parameter[2:] for parameter in parameters if parameter.startswith("q=")]
+    try:
+        return media_range, float(weights[0]) if weights else 1.0
+    except ValueError:
+        return media_range, 0.0
+
+
+def _liking(ranges: list[tuple[str, float]], media_type: str) -> tuple[float, int]:
+    """(quality, exactness) of a media type; the most exact range that matches it decides."""
+    matching = ["*/*", media_type.split("/")[0] + "/*", media_type]
+    found = [(matching.index(name), quality) for name, quality in ranges if name in matching]
+    exactness, quality = max(found, default=(0, 0.0))
+    return quality, exactness
+
+
+def only_output(operation: Operation, form: Form, n: int) -> str:
+    """The one output whose bytes are the answer.
+
+    Raises:
+        NotAcceptable: several samples, or not exactly one output of that form; the message says what to do.
+    """
+    advice = f"or send Accept: {MEDIA_TYPES['json']}"
+    if n != 1:
+        raise NotAcceptable(
+            f"Accept: {MEDIA_TYPES[form]} gives one sample, but n is {n}; ask for n=1, {advice}", field="n"
+        )
+    kinds = {"image"} if form == "png" else {"image", "tensor"}
+    names = [name for name, output in operation.outputs.items() if output.kind in kinds]
+    if len(names) != 1:
+        text = f"Accept: {MEDIA_TYPES[form]} gives one output, but this operation has {len(names)} of that kind; "
+        raise NotAcceptable(text + advice.removeprefix("or "), field="Accept")
+    return names[0]

@@ -1,0 +1,68 @@
+"""Around the whole application: every request gets an id, every error its one form."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from brood.dataplane.ids import request_id_of
+from brood.frontends.http.errors import error_response, foreign
+from brood.frontends.http.hosts import check_host
+from brood.protocol.errors import BroodError, Internal, NotReady
+
+logger = logging.getLogger(__name__)
+
+
+class Border:
+    """Checks where a request was sent, names it, and turns whatever goes wrong inside into an error answer."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None) -> None:
+        self._app, self._hosts = app, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI 3)."""
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        request_id = request_id_of(first(headers, b"x-request-id"))
+        # The router raises for what it cannot find only where it is part of an app.
+        scope["app"], scope["state"] = self, {"request_id": request_id}
+        started = False
+
+        async def send_named(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            if self._hosts is not None:
+                check_host(first(headers, b"host"), self._hosts)
+            await self._app(scope, receive, send_named)
+        except asyncio.CancelledError as error:
+            # The server cancels what outlives its grace when it stops; this is the outermost frame of that task.
+            if not started:
+                stopped = NotReady("the server stopped before this was finished")
+                await error_response(stopped, request_id, error)(scope, receive, send_named)
+        except Exception as error:
+            if started:  # too late for another answer: let the server close the connection
+                raise
+            await error_response(known(error, scope, request_id), request_id, error)(scope, receive, send_named)
+
+
+def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
+    """The first header of a (lower-case) name."""
+    return next((value.decode("latin-1") for key, value in headers if key == name), None)
+
+
+def known(error: Exception, scope: Scope, request_id: str) -> BroodError:
+    """An error in our own words; the details of one that is not ours go to the log alone."""
+    if isinstance(error, BroodError):
+        return error
+    if isinstance(error, HTTPException):
+        return foreign(error, scope)
+    logger.error("request %s failed", request_id, exc_info=error)
+    return Internal("an error of the server; its log has the details")

@@ -1,0 +1,23 @@
+"""Which Host headers are for this server (RFC 9110 section 7.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from brood.protocol.errors import HostRefused, show
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+FORM = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(:[0-9]*)?")  # name or address, then perhaps a port
+
+
+def check_host(header: str | None, names: Collection[str]) -> None:
+    """Let a request pass whose Host header has one of the names, with any port.
+
+    Raises:
+        HostRefused: it has another, or there is none.
+    """
+    parts = FORM.fullmatch(header.lower()) if header is not None else None
+    if parts is None or parts[1] not in names:
+        offered = ", ".join(sorted(names))
+        raise HostRefused(f"Host: {show(header)} is not a name of this server; allowed: {offered}", field="Host")

@@ -1,0 +1,163 @@
+"""The listening servers of one process: HTTP by uvicorn, gRPC by grpc.aio, on the event loop that starts them."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import math
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+import grpc
+import uvicorn
+
+from brood.dataplane.plane import DataPlane
+from brood.frontends.grpc.server import GrpcOptions, build_server
+from brood.frontends.http.app import HttpOptions, build_app
+from brood.frontends.http.hosts import LOOPBACK
+
+BACKLOG = 2048  # connections waiting to be accepted
+KEEP_ALIVE_S = 75  # longer than load balancers keep idle connections, so that they close first
+
+
+class PortInUse(Exception):
+    """Somebody listens there already.
+
+    Args:
+        port: its number.
+        name: what it is for: "http", "grpc", "metrics".
+    """
+
+    def __init__(self, port: int, name: str) -> None:
+        super().__init__(port, name)
+        self.port, self.name = port, name
+
+    def __str__(self) -> str:
+        return f"port {self.port} is in use; end what listens there, or choose another with --{self.name}-port"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """Where to listen."""
+
+    host: str  # address or name
+    http_port: int  # 0: any
+    grpc_port: int  # 0: any
+    names: tuple[str, ...] = ()  # more names that callers may know a loopback server by
+
+
+class Servers:
+    """Both servers, from start to stop.
+
+    Attributes:
+        http_port, grpc_port: as bound; valid after `start`.
+    """
+
+    def __init__(self, plane: DataPlane, options: ServerOptions) -> None:
+        self._plane, self._options = plane, options
+        self.http_port, self.grpc_port = options.http_port, options.grpc_port
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            PortInUse: somebody listens on one of the ports already; nothing is left open.
+            OSError: this machine has no such address, or the port may not be used.
+        """
+        options = self._options
+        listener = listen(options.host, options.http_port, "http")
+        self.http_port = listener.getsockname()[1]
+        try:
+            self._grpc = build_server(self._plane, GrpcOptions())
+            self.grpc_port = _bind_grpc(self._grpc, options.host, options.grpc_port)
+        except BaseException:
+            listener.close()
+            raise
+        await self._grpc.start()
+        self._http = _Uvicorn(_config(self._plane, options))
+        self._serving = asyncio.create_task(self._http.serve(sockets=[listener]), name="brood-http")
+        await self._http.up.wait()
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no more requests, let those that run finish for at most ``grace_s`` seconds, and close."""
+        self._plane.stop_accepting()
+        self._http.config.timeout_graceful_shutdown = math.ceil(grace_s)
+        self._http.should_exit = True
+        await asyncio.gather(self._serving, self._grpc.stop(grace_s))
+
+
+def listen(host: str, port: int, name: str) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        PortInUse: somebody listens there already.
+        OSError: this machine has no such address, or the port may not be used.
+    """
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(port, name) from error
+        raise
+    return listener
+
+
+def _bind_grpc(server: grpc.aio.Server, host: str, port: int) -> int:
+    # gRPC tells no reasons, and logs on its own: whether the port is free is found out before.
+    listen(host, port, "grpc").close()
+    try:
+        return server.add_insecure_port(f"{_authority(host)}:{port}")
+    except RuntimeError as error:
+        raise PortInUse(port, "grpc") from error
+
+
+def _authority(host: str) -> str:
+    """A host as it stands in front of ``:port``."""
+    return f"[{host}]" if ":" in host else host.lower()
+
+
+def _config(plane: DataPlane, options: ServerOptions) -> uvicorn.Config:
+    own = {_authority(options.host), *(name.lower() for name in options.names)}
+    hosts = LOOPBACK | own if _is_loopback(options.host) else None
+    return uvicorn.Config(
+        build_app(plane, HttpOptions(hosts)),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn inside a larger process: signals are not its business, and it says when it is up."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()

@@ -1,0 +1,215 @@
+"""One list of requests and what every transport must make of them, over the fake backend of ``helpers.backend``.
+
+A request is written as the JSON body of ``POST /v1/generations``; each transport's test translates it, sends it and
+hands back what came: samples as arrays, or an error's code and field. ``json_only`` marks requests that other
+transports cannot even write down (a seed that is a string).
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from brood.protocol.requests import Generation
+from helpers.backend import IMAGE, manifest, sample_of
+
+Request = dict[str, Any]
+NEWEST = 2  # version of "tiny" that answers when none is asked for
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a bad request comes to."""
+
+    code: str
+    field: str | None = None
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One request and what becomes of it: a refusal, or (None) the samples of `expected`."""
+
+    name: str
+    request: Request
+    refusal: Refusal | None = None
+    inputs: dict[str, np.ndarray] | None = None  # what the inputs mean, each [n, *shape]
+    json_only: bool = False
+
+
+def picture(n: int = 1) -> np.ndarray:
+    """``n`` different pictures, float32 [n, 1, 28, 28] in −1 … 1, exactly representable."""
+    ramp = np.arange(n * math.prod(IMAGE)) % 65
+    return (ramp.reshape(n, *IMAGE) / 32.0 - 1.0).astype(np.float32)
+
+
+def npy(array: np.ndarray) -> dict[str, str]:
+    """An array as an input in npy form."""
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return {"b64": base64.b64encode(stream.getvalue()).decode(), "format": "npy"}
+
+
+def raw(array: np.ndarray) -> dict[str, Any]:
+    """An array as an input in raw form."""
+    text = base64.b64encode(array.tobytes()).decode()
+    return {"b64": text, "format": "raw", "dtype": str(array.dtype), "shape": list(array.shape)}
+
+
+def expected(scenario: Scenario) -> list[tuple[int, int, dict[str, np.ndarray]]]:
+    """(index, seed, outputs) of every sample of a good scenario, in order of index."""
+    request = scenario.request
+    version, operation, n = request.get("version", NEWEST), request.get("operation", "generate"), request.get("n", 1)
+    declared = manifest(request["model"], version).operations[operation].params
+    params = {name: param.default for name, param in declared.items()} | request.get("params", {})
+    generation = Generation(
+        request_id="expected",
+        model=request["model"],
+        version=version,
+        operation=operation,
+        n=n,
+        seed=request["seed"],
+        index=request.get("index", 0),
+        params=params,
+        inputs=scenario.inputs or {},
+        deadline=None,
+    )
+    samples = [sample_of(generation, row) for row in range(n)]
+    return [(sample.index, sample.seed, dict(sample.outputs)) for sample in samples]
+
+
+def _tiny(**rest: Any) -> Request:
+    return {"model": "tiny", "seed": 7, "output": {"format": "npy"}, **rest}
+
+
+def _good(name: str, request: Request, **inputs: np.ndarray) -> Scenario:
+    return Scenario(name, request, inputs=inputs)
+
+
+KNOWN = np.array([[1, 0, 1], [0, 1, 0]], np.uint8)
+
+GOOD: tuple[Scenario, ...] = (
+    _good("one sample, all defaults", _tiny()),
+    _good("an older version", _tiny(version=1)),
+    _good("raw bytes", _tiny(output={"format": "raw"})),
+    _good("several samples from an index on", _tiny(n=5, index=3)),
+    _good("the largest seed", _tiny(seed=2**63 - 1)),
+    _good("a seed beyond 2**53", _tiny(seed=2**53 + 1)),
+    _good(
+        "a parameter of every type",
+        _tiny(params={"label": 7, "temperature": 0.5, "flip": True, "style": "bold"}),
+    ),
+    _good("a whole number for a float parameter", _tiny(params={"temperature": 2})),
+    _good(
+        "an image for all samples, npy",
+        _tiny(operation="reconstruct", n=2, inputs={"image": npy(picture()[0])}),
+        image=np.repeat(picture(), 2, axis=0),
+    ),
+    _good(
+        "an image for each sample, raw",
+        _tiny(operation="reconstruct", n=3, inputs={"image": raw(picture(3))}),
+        image=picture(3),
+    ),
+    _good(
+        "scalar outputs",
+        _tiny(operation="score", inputs={"image": npy(picture())}),
+        image=picture(),
+    ),
+    _good(
+        "an input as numbers, a required parameter, a tensor out",
+        _tiny(operation="complete", params={"steps": 4}, inputs={"known": {"data": KNOWN.tolist()}}),
+        known=KNOWN[None],
+    ),
+    _good("a deadline far away", _tiny(deadline_ms=60000.0)),
+)
+
+
+def _bad(name: str, request: Request, field: str | None, code: str = "invalid_argument", **rest: Any) -> Scenario:
+    return Scenario(name, request, Refusal(code, field), **rest)
+
+
+BAD: tuple[Scenario, ...] = (
+    _bad("unknown model", {"model": "tinny"}, "model", "model_not_found"),
+    _bad("unknown version", {"model": "tiny", "version": 9}, "version", "model_not_found"),
+    _bad("version 0", {"model": "tiny", "version": 0}, "version"),
+    _bad("a model that failed to load", {"model": "broken"}, "model", "model_unavailable"),
+    _bad("a model that is loading", {"model": "slow"}, "model", "not_ready"),
+    _bad("no model", {"model": ""}, "model"),
+    _bad("unknown operation", _tiny(operation="dream"), "operation"),
+    _bad("n is 0", _tiny(n=0), "n"),
+    _bad("n is negative", _tiny(n=-1), "n"),
+    _bad("n is enormous", _tiny(n=10**9), "n"),
+    _bad("n is a string", _tiny(n="3"), "n", json_only=True),
+    _bad("n has a decimal point", _tiny(n=3.0), "n", json_only=True),
+    _bad("n is true", _tiny(n=True), "n", json_only=True),
+    _bad("seed below its range", _tiny(seed=-1), "seed"),
+    _bad("seed above its range", _tiny(seed=2**63), "seed", json_only=True),
+    _bad("seed is a string", _tiny(seed="seven"), "seed", json_only=True),
+    _bad("negative index", _tiny(index=-1), "index"),
+    _bad("index too large", _tiny(index=2**53), "index"),
+    _bad("last index too large", _tiny(index=2**53 - 1, n=2), "index"),
+    _bad("unknown parameter", _tiny(params={"lable": 7}), "params.lable"),
+    _bad("label 11", _tiny(params={"label": 11}), "params.label"),
+    _bad("label below its range", _tiny(params={"label": -2}), "params.label"),
+    _bad("label with a decimal point", _tiny(params={"label": 7.0}), "params.label"),
+    _bad("label is true", _tiny(params={"label": True}), "params.label"),
+    _bad("label is a string", _tiny(params={"label": "7"}), "params.label"),
+    _bad("label is null", _tiny(params={"label": None}), "params.label", json_only=True),
+    _bad("label is a list", _tiny(params={"label": [7]}), "params.label", json_only=True),
+    _bad("label beyond 64 bits", _tiny(params={"label": 2**70}), "params.label", json_only=True),
+    _bad("temperature NaN", _tiny(params={"temperature": math.nan}), "params.temperature"),
+    _bad("temperature infinite", _tiny(params={"temperature": math.inf}), "params.temperature"),
+    _bad("temperature out of range", _tiny(params={"temperature": 2.5}), "params.temperature"),
+    _bad("temperature is a string", _tiny(params={"temperature": "hot"}), "params.temperature"),
+    _bad("flip is 1", _tiny(params={"flip": 1}), "params.flip"),
+    _bad("style is not a choice", _tiny(params={"style": "wide"}), "params.style"),
+    _bad("style is a number", _tiny(params={"style": 3}), "params.style"),
+    _bad(
+        "a required parameter is missing",
+        _tiny(operation="complete", inputs={"known": {"data": KNOWN.tolist()}}),
+        "params.steps",
+    ),
+    _bad("a required input is missing", _tiny(operation="reconstruct"), "inputs.image"),
+    _bad("unknown input", _tiny(inputs={"mask": {"data": [1]}}), "inputs.mask"),
+    _bad(
+        "input of the wrong shape",
+        _tiny(operation="reconstruct", inputs={"image": npy(np.zeros((1, 27, 28), np.float32))}),
+        "inputs.image",
+    ),
+    _bad(
+        "input of the wrong dtype",
+        _tiny(
+            operation="complete",
+            params={"steps": 4},
+            inputs={"known": raw(np.array([[0.5, 1, 0], [1, 0, 1]], np.float32))},
+        ),
+        "inputs.known",
+    ),
+    _bad(
+        "input with NaN",
+        _tiny(operation="reconstruct", inputs={"image": raw(np.full(IMAGE, np.nan, np.float32))}),
+        "inputs.image",
+    ),
+    _bad(
+        "input that is not npy",
+        _tiny(operation="reconstruct", inputs={"image": {"b64": "bm8=", "format": "npy"}}),
+        "inputs.image",
+    ),
+    _bad(
+        "input that is not base64",
+        _tiny(operation="reconstruct", inputs={"image": {"b64": "?", "format": "npy"}}),
+        "inputs.image.b64",
+        json_only=True,
+    ),
+    _bad("input without a value", _tiny(operation="reconstruct", inputs={"image": {}}), "inputs.image"),
+    _bad("unknown format", _tiny(output={"format": "gif"}), "output.format"),
+    _bad("unknown field", _tiny(colour="red"), "colour", json_only=True),
+    _bad("deadline 0", _tiny(deadline_ms=0.0), "deadline_ms"),
+    _bad("deadline negative", _tiny(deadline_ms=-5.0), "deadline_ms"),
+)
+
+SCENARIOS: tuple[Scenario, ...] = GOOD + BAD

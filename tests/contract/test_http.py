@@ -1,0 +1,43 @@
+"""The scenarios over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+
+from brood.protocol.errors import TABLE
+from contract.scenarios import BAD, GOOD, Scenario, expected
+from helpers.http import Service, array_of, error_of
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    service = Service()
+    yield service
+    await service.close()
+
+
+@pytest.mark.parametrize("scenario", GOOD, ids=lambda scenario: scenario.name)
+async def test_good(service: Service, scenario: Scenario) -> None:
+    response = await service.generate(scenario.request)
+    assert response.status_code == 200, response.text
+    wanted = expected(scenario)
+    samples = response.json()["samples"]
+    assert [(sample["index"], sample["seed"]) for sample in samples] == [(index, seed) for index, seed, _ in wanted]
+    for sample, (_, _, outputs) in zip(samples, wanted, strict=True):
+        assert list(sample["outputs"]) == list(outputs)
+        for name, array in outputs.items():
+            np.testing.assert_array_equal(array_of(sample["outputs"][name]), array)
+
+
+@pytest.mark.parametrize("scenario", BAD, ids=lambda scenario: scenario.name)
+async def test_bad(service: Service, scenario: Scenario) -> None:
+    response = await service.generate(scenario.request)
+    error = error_of(response)
+    assert scenario.refusal is not None
+    assert (error["code"], error.get("field")) == (scenario.refusal.code, scenario.refusal.field), error
+    assert response.status_code == next(row.http for row in TABLE.values() if row.code == scenario.refusal.code)
+    assert error["request_id"] == response.headers["x-request-id"]
+    assert service.backend.submitted == []

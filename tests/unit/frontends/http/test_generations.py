@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import asyncio
+import io
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from brood.dataplane import Limits
+from brood.frontends.http.schema import GenerationView
+from brood.protocol.errors import Overloaded, RowFailed, RuntimeFailed
+from brood.protocol.events import Sample
+from brood.protocol.requests import Generation
+from helpers.backend import sample_of
+from helpers.http import JSON, Service, array_of, error_of
+from helpers.observer import Ended
+
+TINY = {"model": "tiny", "seed": 7}
+
+
+async def test_the_answer_has_the_promised_shape(service: Service) -> None:
+    response = await service.generate(TINY | {"n": 2, "params": {"label": 3}}, **{"x-request-id": "my-id"})
+    assert response.headers["content-type"] == "application/json"
+    view = GenerationView.model_validate_json(response.content)
+    assert (view.id, view.model, view.version, view.operation) == ("my-id", "tiny", 2, "generate")
+    assert (view.seed, view.determinism, view.usage.rows, view.usage.steps) == (7, "exact", 2, 6)
+    assert (view.timing.queue_ms, view.timing.run_ms) == (0.25, 1.5)
+    assert [sample.index for sample in view.samples] == [0, 1]
+    assert response.json()["samples"][0]["outputs"]["sample"]["format"] == "png"
+
+
+async def test_raw_npy_and_png_show_the_same(service: Service) -> None:
+    raw, npy, png = [
+        (await service.generate(TINY | {"output": {"format": form}})).json()["samples"][0]["outputs"]["sample"]
+        for form in ("raw", "npy", "png")
+    ]
+    wanted = sample_of(service.backend.submitted[0], 0).outputs["sample"]
+    np.testing.assert_array_equal(array_of(raw), wanted)
+    np.testing.assert_array_equal(array_of(npy), wanted)
+    assert (raw["dtype"], raw["shape"], png["dtype"], png["shape"]) == ("float32", [1, 28, 28], "uint8", [28, 28])
+
+
+async def test_a_missing_seed_is_drawn_and_reported(service: Service) -> None:
+    body = (await service.generate({"model": "tiny"})).json()
+    assert body["seed"] == body["samples"][0]["seed"] == service.backend.submitted[0].seed < 2**53
+
+
+async def test_infinite_scalars_are_null(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def infinite(generation: Generation, row: int) -> Sample:
+        made = sample_of(generation, row)
+        return Sample(made.index, made.seed, {**made.outputs, "label": np.array(-math.inf)})
+
+    monkeypatch.setattr("helpers.backend.sample_of", infinite)
+    assert (await service.generate(TINY)).json()["samples"][0]["outputs"]["label"] is None
+
+
+async def test_a_picture_as_it_is(service: Service) -> None:
+    response = await service.generate(TINY | {"index": 5}, accept="image/png", **{"x-request-id": "p"})
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "image/png"
+    named = {name: value for name, value in response.headers.items() if name.startswith("x-")}
+    assert named == {
+        "x-brood-seed": "7",
+        "x-brood-index": "5",
+        "x-brood-model": "tiny",
+        "x-brood-version": "2",
+        "x-brood-determinism": "exact",
+        "x-request-id": "p",
+    }
+    picture = Image.open(io.BytesIO(response.content))
+    assert (picture.size, picture.mode) == ((28, 28), "L")
+
+
+async def test_an_array_as_it_is(service: Service) -> None:
+    response = await service.generate(TINY, accept="application/x-npy")
+    wanted = sample_of(service.backend.submitted[0], 0).outputs["sample"]
+    np.testing.assert_array_equal(np.load(io.BytesIO(response.content)), wanted)
+
+
+@pytest.mark.parametrize(
+    ("rest", "accept", "field"),
+    [
+        ({"n": 2}, "image/png", "n"),
+        ({"operation": "score"}, "image/png", "Accept"),
+        ({"operation": "complete"}, "image/png", "Accept"),
+        ({"operation": "score"}, "application/x-npy", "Accept"),
+        ({}, "text/html", "Accept"),
+    ],
+)
+async def test_what_cannot_be_given_is_refused_with_advice(
+    service: Service, rest: dict[str, object], accept: str, field: str
+) -> None:
+    response = await service.generate(TINY | rest, accept=accept)
+    error = error_of(response)
+    assert (response.status_code, error["code"], error["field"]) == (406, "not_acceptable", field)
+    assert "application/json" in error["message"]
+    assert service.backend.submitted == []
+
+
+async def test_errors_of_the_model_come_before_those_of_the_form(service: Service) -> None:
+    assert error_of(await service.generate({"model": "nope", "n": 2}, accept="image/png"))["code"] == "model_not_found"
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+async def test_only_json_is_read(service: Service, content_type: str) -> None:
+    headers = {"content-type": content_type} if content_type else {}
+    response = await service.client.post("/v1/generations", content=b'{"model":"tiny"}', headers=headers)
+    error = error_of(response)
+    assert (response.status_code, error["code"], error["field"]) == (415, "unsupported_media_type", "Content-Type")
+    assert "application/json" in error["message"]
+
+
+@pytest.mark.parametrize("body", [b"{", b"", b"[]", b'{"model": "tiny"', b"\xff\xfe", b"[" * 10**5])
+async def test_broken_json(service: Service, body: bytes) -> None:
+    response = await service.client.post("/v1/generations", content=body, headers=JSON)
+    assert (response.status_code, error_of(response)["code"]) == (400, "invalid_argument")
+
+
+async def test_errors_of_the_engine(service: Service) -> None:
+    service.backend.failure = RowFailed("sample 3 is not finite", index=3)
+    response = await service.generate(TINY)
+    assert (response.status_code, error_of(response)["index"]) == (422, 3)
+    service.backend.failure = RuntimeFailed("graph step failed")
+    response = await service.generate(TINY)
+    assert (response.status_code, error_of(response)["code"]) == (500, "runtime_failed")
+
+
+async def test_a_full_queue_tells_when_to_come_back(service: Service) -> None:
+    service.backend.refusal = Overloaded("the queue is full", retry_after_s=1.2)
+    response = await service.generate(TINY)
+    assert (response.status_code, response.headers["retry-after"]) == (429, "2")
+
+
+async def test_others_go_on_while_a_large_one_is_held(service: Service) -> None:
+    service.backend.held = asyncio.Event()
+    large = asyncio.ensure_future(service.generate(TINY | {"n": 50}))
+    await service.backend.started.get()
+    bad = await service.generate(TINY | {"n": 10**9})
+    assert bad.status_code == 400
+    service.backend.held.set()
+    assert len((await large).json()["samples"]) == 50
+
+
+async def test_a_large_answer_is_complete(service: Service) -> None:
+    body = (await service.generate(TINY | {"n": 300, "output": {"format": "raw"}})).json()
+    order = service.backend.submitted[0]
+    for row in (0, 150, 299):
+        wanted = sample_of(order, row).outputs["sample"]
+        np.testing.assert_array_equal(array_of(body["samples"][row]["outputs"]["sample"]), wanted)
+
+
+async def test_every_request_is_counted(service: Service) -> None:
+    await service.generate(TINY)
+    await service.generate("no object")
+    assert service.observer.ended == [
+        Ended("tiny", "generate", "http", "ok", 0.0, 1),
+        Ended("unknown", "unknown", "http", "invalid_argument", 0.0, 0),
+    ]
+
+
+async def test_a_body_beyond_the_limit() -> None:
+    service = Service(Limits(max_body_bytes=100))
+    response = await service.generate(TINY | {"operation": "x" * 100})
+    assert (response.status_code, error_of(response)["code"]) == (413, "payload_too_large")
+    assert (await service.generate(TINY)).status_code == 200
+    await service.close()

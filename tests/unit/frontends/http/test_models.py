@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from brood.frontends.http.schema import ModelsView, ModelView
+from helpers.backend import manifest
+from helpers.http import Service, error_of
+
+
+async def test_all_models_are_listed_with_their_states(service: Service) -> None:
+    view = ModelsView.model_validate_json((await service.client.get("/v1/models")).content)
+    assert [(model.name, model.version, model.state) for model in view.models] == [
+        ("broken", 1, "failed"),
+        ("slow", 1, "loading"),
+        ("tiny", 1, "ready"),
+        ("tiny", 2, "ready"),
+    ]
+    assert view.models[0].reason == "graph.onnx: its sha256 is not the one in the manifest"
+
+
+async def test_a_model_tells_what_it_can_do(service: Service) -> None:
+    view = ModelView.model_validate_json((await service.client.get("/v1/models/tiny")).content)
+    assert view.version == 2
+    assert list(view.operations) == ["generate", "reconstruct", "score", "complete"]
+    generate = view.operations["generate"]
+    assert generate.determinism == "exact"
+    assert generate.params == manifest().operations["generate"].params
+    assert {name: output.kind for name, output in generate.outputs.items()} == {"sample": "image", "label": "scalar"}
+    assert view.operations["complete"].inputs["known"].shape == (2, 3)
+
+
+async def test_the_inside_of_a_model_stays_inside(service: Service) -> None:
+    text = (await service.client.get("/v1/models/tiny")).text
+    assert "graph" not in text
+    assert "stages" not in text
+
+
+async def test_a_version_can_be_asked_for(service: Service) -> None:
+    assert (await service.client.get("/v1/models/tiny?version=1")).json()["version"] == 1
+
+
+async def test_a_model_that_could_not_be_read(service: Service) -> None:
+    body = (await service.client.get("/v1/models/broken")).json()
+    assert (body["state"], body["family"], body["operations"]) == ("failed", "", {})
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "field"),
+    [
+        ("/v1/models/tinny", 404, "model"),
+        ("/v1/models/tiny?version=9", 404, "version"),
+        ("/v1/models/tiny?version=0", 400, "version"),
+        ("/v1/models/tiny?version=new", 400, "version"),
+        ("/v1/models/tiny?version=" + "9" * 5000, 400, "version"),
+    ],
+)
+async def test_what_there_is_not(service: Service, path: str, status: int, field: str) -> None:
+    response = await service.client.get(path)
+    assert (response.status_code, error_of(response)["field"]) == (status, field)
