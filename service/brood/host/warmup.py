@@ -24,6 +24,7 @@ from brood.runtimes.slots import HostSlots
 from brood.store.golden import GoldenRun
 
 SEED = 20250131  # of the rows used for warming up; any would do
+TIMED_CALLS = 3  # of each bucket; the quickest counts, because other processes only ever add
 
 
 @dataclass(slots=True)
@@ -79,14 +80,18 @@ def _measure(stage: ProgramStage, graph: LoadedGraph, inputs: Arrays, measured: 
     cost, exact = {}, True
     for bucket in graph.spec.buckets:
         found = _call(graph, inputs, 0, bucket)
-        began = time.perf_counter()
-        _call(graph, inputs, 0, bucket)
-        cost[bucket] = time.perf_counter() - began
+        cost[bucket] = min(_seconds(graph, inputs, bucket) for _ in range(TIMED_CALLS))
         exact = exact and all(found[name].tobytes() == expected[name][:bucket].tobytes() for name in found)
     measured.cost_s[stage.graph] = cost
     if exact:
         measured.exact.add(stage.graph)
     return expected
+
+
+def _seconds(graph: LoadedGraph, inputs: Arrays, bucket: int) -> float:
+    began = time.perf_counter()
+    _call(graph, inputs, 0, bucket)
+    return time.perf_counter() - began
 
 
 def _call(graph: LoadedGraph, inputs: Arrays, start: int, stop: int) -> dict[str, np.ndarray]:
