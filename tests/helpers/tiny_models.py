@@ -1,4 +1,4 @@
-"""One small randomly initialised model of each family, and its export spec: quick to export, with the same structure."""
+"""One small randomly initialised model of each family, and its export spec: quick to export, same structure."""
 
 from __future__ import annotations
 

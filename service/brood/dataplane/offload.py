@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Going to a thread and back takes about 0.1 ms, and the event loop may stand still for about 1 ms.
+# Going to a thread and back takes about 0.05 ms; the event loop should never stand still for more than about 1 ms.
 ON_THE_SPOT_S = 0.5e-3
 
 

@@ -59,6 +59,7 @@ class Servers:
     def __init__(self, plane: DataPlane, options: ServerOptions) -> None:
         self._plane, self._options = plane, options
         self.http_port, self.grpc_port = options.http_port, options.grpc_port
+        self._open: _Open | None = None
 
     async def start(self) -> None:
         """Listen.
@@ -71,22 +72,27 @@ class Servers:
         listener = listen(options.host, options.http_port, "http")
         self.http_port = listener.getsockname()[1]
         try:
-            self._grpc = build_server(self._plane, GrpcOptions())
-            self.grpc_port = _bind_grpc(self._grpc, options.host, options.grpc_port)
+            rpc = build_server(self._plane, GrpcOptions())
+            self.grpc_port = _bind_grpc(rpc, options.host, options.grpc_port)
         except BaseException:
             listener.close()
             raise
-        await self._grpc.start()
-        self._http = _Uvicorn(_config(self._plane, options))
-        self._serving = asyncio.create_task(self._http.serve(sockets=[listener]), name="brood-http")
-        await self._http.up.wait()
+        await rpc.start()
+        http = _Uvicorn(_config(self._plane, options))
+        self._open = _Open(rpc, http, asyncio.create_task(http.serve(sockets=[listener]), name="brood-http"))
+        await http.up.wait()
 
     async def stop(self, grace_s: float) -> None:
-        """Take no more requests, let those that run finish for at most ``grace_s`` seconds, and close."""
+        """Take no more requests, let those that run finish for at most ``grace_s`` seconds, and close.
+
+        Does nothing more where `start` was not called or did not get far.
+        """
         self._plane.stop_accepting()
-        self._http.config.timeout_graceful_shutdown = math.ceil(grace_s)
-        self._http.should_exit = True
-        await asyncio.gather(self._serving, self._grpc.stop(grace_s))
+        if self._open is None:
+            return
+        self._open.http.config.timeout_graceful_shutdown = math.ceil(grace_s)
+        self._open.http.should_exit = True
+        await asyncio.gather(self._open.serving, self._open.rpc.stop(grace_s))
 
 
 def listen(host: str, port: int, name: str) -> socket.socket:
@@ -161,3 +167,12 @@ class _Uvicorn(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.up.set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """What `Servers.start` has opened."""
+
+    rpc: grpc.aio.Server
+    http: _Uvicorn
+    serving: asyncio.Task[None]

@@ -22,6 +22,7 @@ SEED_LIMIT = 2**63
 OUTPUT_FORMATS = ("png", "npy", "raw")
 BASE64 = "base64 text (RFC 4648, with padding)"
 AXES_LIMIT = 16
+NAMES_LIMIT = 256
 
 
 def _bytes_of(value: object) -> object:
@@ -31,6 +32,13 @@ def _bytes_of(value: object) -> object:
             return base64.b64decode(value, validate=True)
         except ValueError as error:
             raise ValueError(BASE64) from error
+    return value
+
+
+def _few(value: object) -> object:
+    """Bounds a mapping before its entries are looked at: complaining about very many costs seconds."""
+    if isinstance(value, dict) and len(value) > NAMES_LIMIT:
+        raise ValueError(f"at most {NAMES_LIMIT} names; {len(value)} were given")
     return value
 
 
@@ -75,8 +83,10 @@ class GenerateRequest(Asked):
     n: int = Field(default=1, ge=1, description="number of samples")
     seed: int | None = Field(default=None, ge=0, lt=SEED_LIMIT, description="default: drawn, and reported")
     index: int = Field(default=0, ge=0, lt=2**53, description="index of the first sample")
-    params: dict[str, bool | int | float | str] = Field(default={}, examples=[{"label": 7}])
-    inputs: dict[str, InputValue] = {}
+    params: Annotated[dict[str, bool | int | float | str], BeforeValidator(_few)] = Field(
+        default={}, examples=[{"label": 7}]
+    )
+    inputs: Annotated[dict[str, InputValue], BeforeValidator(_few)] = {}
     output: OutputChoice = OutputChoice()
     deadline_ms: float | None = Field(default=None, gt=0, le=86_400_000, description="from arrival, in ms")
 

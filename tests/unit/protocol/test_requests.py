@@ -147,3 +147,13 @@ def test_a_request_is_immutable() -> None:
     request = GenerateRequest(model="m")
     with pytest.raises(ValidationError, match="frozen"):
         request.n = 2
+
+
+@pytest.mark.parametrize("field", ["params", "inputs"])
+def test_very_many_names_are_refused_before_they_are_looked_at(field: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        GenerateRequest.model_validate({"model": "m", field: dict.fromkeys(map(str, range(100_000)))})
+    assert len(caught.value.errors()) == 1
+    error = complaint(caught.value)
+    assert error.field == field
+    assert "at most 256 names; 100000 were given" in error.message
