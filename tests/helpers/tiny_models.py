@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ class TinyGan(nn.Module):
 
     def forward(self, z: Tensor, label: Tensor) -> Tensor:
         image: Tensor = self.net(torch.cat([z, nn.functional.one_hot(label, CLASSES).float()], 1))
-        return image.unflatten(1, IMAGE)
+        return image.reshape(-1, *IMAGE)
 
 
 class TinyVae(nn.Module):
@@ -64,7 +65,7 @@ class TinyFlow(nn.Module):
         return (v.flatten(1) - self.shift[label]) * torch.exp(-log_scale), -log_scale.sum(1)
 
     def inverse(self, z: Tensor, label: Tensor) -> Tensor:
-        return (z * torch.exp(self.log_scale[label]) + self.shift[label]).unflatten(1, IMAGE)
+        return (z * torch.exp(self.log_scale[label]) + self.shift[label]).reshape(-1, *IMAGE)
 
 
 def examples() -> Examples:
@@ -72,11 +73,11 @@ def examples() -> Examples:
     return Examples(images, np.arange(2, dtype=np.int64))
 
 
-def with_examples(**options: object) -> dict[str, object]:
+def with_examples(**options: Any) -> dict[str, Any]:
     return {**options, "examples": examples()}
 
 
-MODELS: Mapping[str, tuple[Callable[[], nn.Module], dict[str, object]]] = {
+MODELS: Mapping[str, tuple[Callable[[], nn.Module], dict[str, Any]]] = {
     "gan": (TinyGan, {"latent": LATENT, "classes": CLASSES}),
     "vae": (TinyVae, with_examples(image=IMAGE, classes=CLASSES)),
     "flow": (TinyFlow, with_examples(image=IMAGE, classes=CLASSES, levels=16)),

@@ -1,0 +1,22 @@
+"""Families of generators: how a trained model of each kind becomes step graphs and operations."""
+
+from collections.abc import Callable, Mapping
+
+from brood_export.families.base import Examples, ExportSpec, Misfit, Request, StepGraph
+from brood_export.families.boltzmann import boltzmann
+from brood_export.families.flow import flow
+from brood_export.families.gan import gan
+from brood_export.families.pixelrnn import pixelrnn
+from brood_export.families.rbm import rbm
+from brood_export.families.vae import vae
+
+FAMILIES: Mapping[str, Callable[..., ExportSpec]] = {
+    "gan": gan,
+    "vae": vae,
+    "flow": flow,
+    "pixelrnn": pixelrnn,
+    "rbm": rbm,
+    "boltzmann": boltzmann,
+}
+
+__all__ = ["FAMILIES", "Examples", "ExportSpec", "Misfit", "Request", "StepGraph"]

@@ -1,0 +1,194 @@
+"""What a family adapter returns: the step graphs of a trained model and everything the manifest says about them.
+
+An adapter is a function ``model, options -> ExportSpec``. It only composes and declares: exporting, checking and
+writing are the same for all families. All randomness and all numbers that differ between rows enter a graph as inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from brood.protocol.manifest import (
+    Family,
+    GraphInput,
+    GraphOutput,
+    Noise,
+    Operation,
+    Output,
+    Param,
+    Sample,
+    Scalar,
+    Schedule,
+)
+
+# Streams of the seed contract: one word has one stream in every family.
+LATENT_STREAM = 0  # the latent of a single-shot model; the draws of a stepwise one
+LABEL_STREAM = 1  # which class, where any is wanted
+EXTRA_STREAM = 2  # dequantisation; the units an annealed walk starts from
+SHEET_ROWS = 3
+
+Range = tuple[float, float]
+Margin = Callable[..., Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class StepGraph:
+    """One graph before it is exported."""
+
+    module: nn.Module  # forward(tensors in the order of `inputs`) -> tuple in the order of `outputs`
+    inputs: Mapping[str, GraphInput]
+    outputs: Mapping[str, GraphOutput]  # no name that an input has: in a file, a name is one value
+    ranges: Mapping[str, Range]  # input that is not noise -> lowest and highest value it is checked with
+    # For graphs that make random decisions: (tensors as for forward) -> [rows], how far the nearest uniform number is
+    # from the edge at which its decision would turn.
+    margin: Margin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One sample, asked for with all parameters and inputs; inputs without the rows axis."""
+
+    id: str
+    operation: str
+    seed: int
+    index: int = 0
+    params: Mapping[str, Scalar] = field(default_factory=dict)
+    inputs: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Pictures of the kind a model was trained on, for golden requests that need one."""
+
+    images: NDArray[np.float32]  # [m, 1, height, width], within 0..1
+    labels: NDArray[np.int64]  # [m]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSpec:
+    """A model in the words of the manifest, with its graphs as torch modules."""
+
+    family: Family
+    domain: Literal["continuous", "discrete"]
+    description: str
+    graphs: Mapping[str, StepGraph]
+    operations: Mapping[str, Operation]
+    sample: Sample
+    golden: tuple[Request, ...]
+    preview: tuple[Request, ...]  # the sample sheet, row by row
+    preview_columns: int
+    schedule: Schedule | None = None
+
+
+class Misfit(TypeError):
+    """The model lacks what its family needs; the message says what."""
+
+
+def require(model: nn.Module, family: str, *names: str) -> None:
+    """Refuse a model without the methods or attributes that the family's adapter calls.
+
+    Raises:
+        Misfit: naming the class and what is missing.
+    """
+    missing = [name for name in names if not hasattr(model, name)]
+    if missing:
+        raise Misfit(f"{type(model).__name__} has no {', '.join(missing)}: family {family!r} needs {', '.join(names)}")
+
+
+def any_label(label: Tensor, noise: Tensor, classes: int) -> Tensor:
+    """Labels [rows] int64 with -1 replaced by a class drawn with `noise` [rows] in (0, 1): floor(noise * classes)."""
+    drawn = (noise * classes).to(torch.int64).clamp(max=classes - 1)
+    return torch.where(label < 0, drawn, label)
+
+
+def finite(*tensors: Tensor) -> Tensor:
+    """[rows] bool: whether all numbers of a row are finite in all tensors [rows, ...]."""
+    rows = [torch.isfinite(tensor).reshape(tensor.shape[0], -1).all(1) for tensor in tensors]
+    return torch.stack(rows).all(0) if len(rows) > 1 else rows[0]
+
+
+def per_row(numbers: Tensor, like: Tensor) -> Tensor:
+    """Numbers [rows] with axes of length one added, so that they broadcast against `like` [rows, ...]."""
+    return numbers.reshape(-1, *[1] * (like.dim() - 1))
+
+
+def row_shape(tensor: Tensor) -> tuple[int, ...]:
+    """The shape without the rows axis, as plain integers."""
+    return tuple(int(size) for size in tensor.shape[1:])
+
+
+def label_param(classes: int) -> Param:
+    """The class to make, -1 for any."""
+    text = f"class to make, 0 to {classes - 1}; -1: one drawn at random"
+    return Param(type="int", default=-1, minimum=-1, maximum=classes - 1, description=text)
+
+
+def true_label_param(classes: int) -> Param:
+    """The class of a given picture; there is no default."""
+    text = f"class of what is given, 0 to {classes - 1}"
+    return Param(type="int", default=None, minimum=0, maximum=classes - 1, description=text)
+
+
+def temperature_param(default: float = 1.0) -> Param:
+    """Scale of the latent's standard deviation."""
+    text = "factor on the latent's standard deviation: below 1 more typical samples, 0 the most typical one"
+    return Param(type="float", default=default, minimum=0.0, maximum=2.0, description=text)
+
+
+def label_input() -> GraphInput:
+    return GraphInput(dtype="int64", role="param")
+
+
+def number_input() -> GraphInput:
+    """A float parameter."""
+    return GraphInput(dtype="float32", role="param")
+
+
+def label_noise_input() -> GraphInput:
+    """The uniform number that decides the class; for graphs that run once."""
+    return GraphInput(dtype="float32", role="noise", noise=label_noise())
+
+
+def label_noise() -> Noise:
+    return Noise(distribution="uniform", stream=LABEL_STREAM)
+
+
+def label_output() -> GraphOutput:
+    return GraphOutput(dtype="int64", role="output")
+
+
+def ok_output() -> GraphOutput:
+    return GraphOutput(dtype="bool", role="ok")
+
+
+def made_label() -> Output:
+    """What the caller learns about the class."""
+    return Output(dtype="int64", kind="scalar", value="made_label", description="class that was made")
+
+
+def complete_params(operation: Operation, params: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Every parameter of an operation: those given, defaults for the rest.
+
+    Raises:
+        ValueError: one is missing, or there is no such parameter.
+    """
+    filled = {name: param.default for name, param in operation.params.items()} | dict(params)
+    wrong = [name for name, value in filled.items() if value is None or name not in operation.params]
+    if wrong:
+        raise ValueError(f"params.{wrong[0]}: is {filled[wrong[0]]!r}; the operation has {', '.join(operation.params)}")
+    return {name: value for name, value in filled.items() if value is not None}
+
+
+def sheet(classes: int) -> tuple[Request, ...]:
+    """Requests for a sample sheet with a column for each class."""
+    return tuple(
+        Request(f"sheet_{index}", "generate", 0, index, {"label": index % classes})
+        for index in range(SHEET_ROWS * classes)
+    )

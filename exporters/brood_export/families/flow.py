@@ -1,0 +1,190 @@
+"""Normalizing flows such as RealNVP (Dinh, Sohl-Dickstein and Bengio 2017): an exact map between picture and latent."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from brood.protocol.manifest import GraphInput, GraphOutput, Input, Noise, Operation, Output, Sample, Stage
+from brood_export.families.base import (
+    EXTRA_STREAM,
+    LATENT_STREAM,
+    Examples,
+    ExportSpec,
+    Request,
+    StepGraph,
+    any_label,
+    finite,
+    label_input,
+    label_noise_input,
+    label_output,
+    label_param,
+    made_label,
+    number_input,
+    ok_output,
+    per_row,
+    require,
+    sheet,
+    temperature_param,
+    true_label_param,
+)
+
+SAMPLE = Sample(range=(0.0, 1.0))
+
+
+class ConditionalFlow(Protocol):
+    """What the adapter calls."""
+
+    def __call__(self, v: Tensor, label: Tensor) -> tuple[Tensor, Tensor]: ...
+    def inverse(self, z: Tensor, label: Tensor) -> Tensor: ...
+
+
+class Generate(nn.Module):
+    """Latent and label to picture: the inverse pass."""
+
+    def __init__(self, model: nn.Module, classes: int) -> None:
+        super().__init__()
+        self.model, self.classes = model, classes
+
+    def forward(self, latent: Tensor, label_noise: Tensor, label: Tensor, temperature: Tensor) -> tuple[Tensor, ...]:
+        label = any_label(label, label_noise, self.classes)
+        raw = cast(ConditionalFlow, self.model).inverse(latent * per_row(temperature, latent), label)
+        return raw.clamp(*SAMPLE.range), label, finite(raw)
+
+
+class Score(nn.Module):
+    """Log-likelihood of a picture's grey levels k, made continuous as v = (k + u) / levels (Theis et al. 2016).
+
+    log p(z) + log|det dz/dv| is exact for v; its mean over u bounds log P(k) from below.
+    """
+
+    def __init__(self, model: nn.Module, levels: int) -> None:
+        super().__init__()
+        self.model, self.levels = model, levels
+
+    def forward(self, image: Tensor, dequantisation: Tensor, label: Tensor) -> tuple[Tensor, ...]:
+        level = torch.floor(image * self.levels).clamp(0, self.levels - 1)
+        z, log_det = cast(ConditionalFlow, self.model)((level + dequantisation) / self.levels, label)
+        density = log_det - 0.5 * (z.square() + math.log(2.0 * math.pi)).flatten(1).sum(1)
+        pixels = math.prod(image.shape[1:])
+        nats = density - pixels * math.log(self.levels)
+        return nats, nats / (-pixels * math.log(2.0)), finite(z, log_det)
+
+
+def flow(
+    model: nn.Module,
+    *,
+    image: tuple[int, int, int],
+    classes: int,
+    examples: Examples,
+    levels: int = 256,
+    temperature: float = 1.0,
+) -> ExportSpec:
+    """A class-conditional flow: ``model(v, label) -> (z, log|det dz/dv|)`` and ``inverse(z, label) -> v``.
+
+    Args:
+        model: in evaluation mode.
+        image: channels, height, width; values in 0..1.
+        classes: labels are 0 … classes-1.
+        examples: pictures for the golden samples.
+        levels: grey levels of the training data.
+        temperature: default of the parameter.
+
+    Raises:
+        Misfit: the model has no inverse.
+    """
+    require(model, "flow", "inverse")
+    with torch.no_grad():
+        z, _ = cast(ConditionalFlow, model)(torch.full((2, *image), 0.5), torch.zeros(2, dtype=torch.int64))
+    return ExportSpec(
+        family="flow",
+        domain="continuous",
+        description="Normalizing flow, class-conditional, with exact likelihood.",
+        graphs={
+            "generate": generate_graph(model, image, int(z.shape[1]), classes),
+            "score": score_graph(model, image, classes, levels),
+        },
+        operations=operations(image, classes, levels, temperature),
+        sample=SAMPLE,
+        golden=golden(examples, classes),
+        preview=sheet(classes),
+        preview_columns=classes,
+    )
+
+
+def generate_graph(model: nn.Module, image: tuple[int, int, int], latent: int, classes: int) -> StepGraph:
+    noise = Noise(distribution="normal", stream=LATENT_STREAM)
+    return StepGraph(
+        module=Generate(model, classes),
+        inputs={
+            "latent": GraphInput(dtype="float32", shape=(latent,), role="noise", noise=noise),
+            "label_noise": label_noise_input(),
+            "label": label_input(),
+            "temperature": number_input(),
+        },
+        outputs={
+            "image": GraphOutput(dtype="float32", shape=image, role="output"),
+            "made_label": label_output(),
+            "ok": ok_output(),
+        },
+        ranges={"label": (-1, classes - 1), "temperature": (0.0, 1.0)},
+    )
+
+
+def score_graph(model: nn.Module, image: tuple[int, int, int], classes: int, levels: int) -> StepGraph:
+    noise = Noise(distribution="uniform", stream=EXTRA_STREAM)
+    return StepGraph(
+        module=Score(model, levels),
+        inputs={
+            "image": GraphInput(dtype="float32", shape=image, role="input"),
+            "dequantisation": GraphInput(dtype="float32", shape=image, role="noise", noise=noise),
+            "label": label_input(),
+        },
+        outputs={
+            "log_likelihood": GraphOutput(dtype="float32", role="output"),
+            "bits_per_dim": GraphOutput(dtype="float32", role="output"),
+            "ok": ok_output(),
+        },
+        ranges={"image": SAMPLE.range, "label": (0, classes - 1)},
+    )
+
+
+def operations(image: tuple[int, int, int], classes: int, levels: int, temperature: float) -> dict[str, Operation]:
+    nats = f"log-likelihood of the picture in {levels} grey levels, dequantised with the seed's noise, in nats"
+    return {
+        "generate": Operation(
+            description="Make samples from random latents.",
+            params={"label": label_param(classes), "temperature": temperature_param(temperature)},
+            stages=(Stage(graph="generate"),),
+            outputs={"image": Output(dtype="float32", shape=image, kind="image"), "label": made_label()},
+        ),
+        "score": Operation(
+            description="Log-likelihood of a picture given its class.",
+            inputs={
+                "image": Input(
+                    kind="image", dtype="float32", shape=image, minimum=0.0, maximum=1.0, description="the picture"
+                )
+            },
+            params={"label": true_label_param(classes)},
+            stages=(Stage(graph="score"),),
+            outputs={
+                "log_likelihood": Output(dtype="float32", kind="scalar", description=nats),
+                "bits_per_dim": Output(
+                    dtype="float32", kind="scalar", description="the same in bits per pixel, negated"
+                ),
+            },
+        ),
+    }
+
+
+def golden(examples: Examples, classes: int) -> tuple[Request, ...]:
+    one, two = ({"label": int(label)} for label in examples.labels[:2])
+    return (
+        Request("generate_label", "generate", 1, 0, {"label": classes - 1}),
+        Request("generate_any", "generate", 2, 3, {"temperature": 0.7}),
+        Request("score_first", "score", 4, 0, one, {"image": examples.images[0]}),
+        Request("score_second", "score", 5, 2, two, {"image": examples.images[1]}),
+    )

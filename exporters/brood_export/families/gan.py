@@ -1,0 +1,100 @@
+"""Generative adversarial networks (Goodfellow et al. 2014): one call from a latent to a picture."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from brood.protocol.manifest import GraphInput, GraphOutput, Noise, Operation, Output, Param, Sample, Stage
+from brood_export.families.base import (
+    LATENT_STREAM,
+    ExportSpec,
+    Range,
+    Request,
+    StepGraph,
+    any_label,
+    finite,
+    label_input,
+    label_noise_input,
+    label_output,
+    label_param,
+    made_label,
+    number_input,
+    ok_output,
+    per_row,
+    row_shape,
+    sheet,
+)
+
+
+class Generate(nn.Module):
+    """Latent and label to picture; the truncation factor draws the latent towards its mean, 0."""
+
+    def __init__(self, model: nn.Module, classes: int, value_range: Range) -> None:
+        super().__init__()
+        self.model, self.classes, self.value_range = model, classes, value_range
+
+    def forward(self, latent: Tensor, label_noise: Tensor, label: Tensor, truncation: Tensor) -> tuple[Tensor, ...]:
+        label = any_label(label, label_noise, self.classes)
+        raw = self.model(latent * per_row(truncation, latent), label)
+        return raw.clamp(*self.value_range), label, finite(raw)
+
+
+def gan(model: nn.Module, *, latent: int, classes: int, value_range: Range = (0.0, 1.0)) -> ExportSpec:
+    """A class-conditional generator ``model(z [rows, latent], label [rows]) -> image [rows, channels, height, width]``.
+
+    Args:
+        model: in evaluation mode, without randomness of its own.
+        latent: numbers of the standard normal z.
+        classes: labels are 0 … classes-1.
+        value_range: pixel values shown as black and white.
+    """
+    with torch.no_grad():
+        image = row_shape(model(torch.zeros(2, latent), torch.zeros(2, dtype=torch.int64)))
+    graph = StepGraph(
+        module=Generate(model, classes, value_range),
+        inputs={
+            "latent": GraphInput(
+                dtype="float32",
+                shape=(latent,),
+                role="noise",
+                noise=Noise(distribution="normal", stream=LATENT_STREAM),
+            ),
+            "label_noise": label_noise_input(),
+            "label": label_input(),
+            "truncation": number_input(),
+        },
+        outputs={
+            "image": GraphOutput(dtype="float32", shape=image, role="output"),
+            "made_label": label_output(),
+            "ok": ok_output(),
+        },
+        ranges={"label": (-1, classes - 1), "truncation": (0.0, 1.0)},
+    )
+    generate = Operation(
+        description="Make samples from random latents.",
+        params={"label": label_param(classes), "truncation": truncation_param()},
+        stages=(Stage(graph="generate"),),
+        outputs={"image": Output(dtype="float32", shape=image, kind="image"), "label": made_label()},
+    )
+    return ExportSpec(
+        family="gan",
+        domain="continuous",
+        description="Generative adversarial network, class-conditional.",
+        graphs={"generate": graph},
+        operations={"generate": generate},
+        sample=Sample(range=value_range),
+        golden=(
+            Request("generate_label", "generate", 1, 0, {"label": classes - 1}),
+            Request("generate_any", "generate", 2, 3),
+            Request("generate_truncated", "generate", 3, 1, {"label": 0, "truncation": 0.5}),
+        ),
+        preview=sheet(classes),
+        preview_columns=classes,
+    )
+
+
+def truncation_param() -> Param:
+    """The truncation trick's factor (Karras et al. 2019, applied to the latent itself)."""
+    text = "factor on the latent: 1 full variety, towards 0 ever more typical samples of the class"
+    return Param(type="float", default=1.0, minimum=0.0, maximum=1.0, description=text)

@@ -1,0 +1,268 @@
+"""Pixel-by-pixel models with recurrent cells (van den Oord et al. 2016, Pixel Recurrent Neural Networks).
+
+One step computes the cell of one pixel and draws its level by inverting the distribution function at a uniform number.
+Pixels of a given prefix keep their level; their cells are computed all the same.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from brood.protocol.manifest import (
+    GraphInput,
+    GraphOutput,
+    Input,
+    Noise,
+    Operation,
+    Output,
+    Param,
+    Sample,
+    Schedule,
+    Stage,
+    State,
+)
+from brood_export.families.base import (
+    LATENT_STREAM,
+    Examples,
+    ExportSpec,
+    Request,
+    StepGraph,
+    any_label,
+    finite,
+    label_input,
+    label_noise,
+    label_output,
+    label_param,
+    made_label,
+    number_input,
+    ok_output,
+    require,
+    sheet,
+)
+
+CARRIED: dict[str, str | float] = {"next_canvas": "canvas", "next_h": "h", "next_c": "c"}  # graph output -> state
+
+
+class PixelCell(Protocol):
+    """What the adapter calls and reads."""
+
+    side: int
+    levels: int
+    hidden: int
+    labels: int
+
+    def cell(
+        self, canvas: Tensor, h: Tensor, c: Tensor, position: Tensor, label: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]: ...
+
+
+class Step(nn.Module):
+    """One pixel of every row, each row at its own position."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        facts = cast(PixelCell, model)
+        self.side, self.labels = facts.side, facts.labels
+
+    def forward(
+        self,
+        canvas: Tensor,
+        h: Tensor,
+        c: Tensor,
+        position: Tensor,
+        pixel_noise: Tensor,
+        label_noise: Tensor,
+        label: Tensor,
+        temperature: Tensor,
+        given: Tensor,
+    ) -> tuple[Tensor, ...]:
+        label = any_label(label, label_noise, self.labels)
+        levels = canvas.flatten(1).to(torch.int64)
+        logits, h, c = cast(PixelCell, self.model).cell(levels, h, c, position, label)
+        kept = levels.gather(1, position[:, None])[:, 0]
+        level = torch.where(position < given, kept, draw_level(logits, temperature, pixel_noise))
+        drawn = put_level(levels, position, level).to(torch.uint8).reshape(-1, 1, self.side, self.side)
+        return drawn, h, c, label, finite(logits)
+
+    def margin(
+        self,
+        canvas: Tensor,
+        h: Tensor,
+        c: Tensor,
+        position: Tensor,
+        pixel_noise: Tensor,
+        label_noise: Tensor,
+        label: Tensor,
+        temperature: Tensor,
+        given: Tensor,
+    ) -> Tensor:
+        """[rows]: distance of the uniform number from the nearest edge between two levels; 1 where nothing is drawn."""
+        label = any_label(label, label_noise, self.labels)
+        logits, _, _ = cast(PixelCell, self.model).cell(canvas.flatten(1).to(torch.int64), h, c, position, label)
+        edges = distribution(logits, temperature)[:, :-1]
+        return torch.where(position < given, 1.0, (edges - pixel_noise[:, None]).abs().amin(1))
+
+
+def distribution(logits: Tensor, temperature: Tensor) -> Tensor:
+    """Distribution function [rows, levels] of softmax(logits / temperature); `temperature` [rows] above 0."""
+    return torch.softmax(logits / temperature[:, None], -1).cumsum(-1)
+
+
+def draw_level(logits: Tensor, temperature: Tensor, uniform: Tensor) -> Tensor:
+    """Levels int64 [rows] by inverting the distribution function at `uniform` [rows] in the open interval (0, 1)."""
+    below = distribution(logits, temperature) < uniform[:, None]
+    # The last sum may round below the largest uniform number, hence the clamp.
+    return below.sum(-1).clamp(max=logits.shape[-1] - 1)
+
+
+def put_level(canvas: Tensor, position: Tensor, level: Tensor) -> Tensor:
+    """The canvas [rows, pixels] with `level` [rows] written at `position` [rows]."""
+    pixels = torch.arange(canvas.shape[1], device=canvas.device)
+    return torch.where(pixels == position[:, None], level[:, None], canvas)
+
+
+def pixelrnn(model: nn.Module, *, examples: Examples) -> ExportSpec:
+    """A model with ``cell(canvas, h, c, position, label) -> (logits, h, c)`` for one pixel per row.
+
+    Args:
+        model: in evaluation mode; attributes side, levels, hidden, labels; h and c are [rows, side, hidden].
+        examples: pictures for the golden samples, quantised here.
+
+    Raises:
+        Misfit: the model lacks one of them.
+    """
+    require(model, "pixelrnn", "cell", "side", "levels", "hidden", "labels")
+    facts = cast(PixelCell, model)
+    return ExportSpec(
+        family="pixelrnn",
+        domain="discrete",
+        description="Two-dimensional recurrent network, one pixel at a time, class-conditional.",
+        graphs={"step": step_graph(model, facts)},
+        operations=operations(facts),
+        schedule=Schedule(kind="raster", numbers={"count": facts.side**2}),
+        sample=Sample(range=(0.0, facts.levels - 1.0)),
+        golden=golden(facts, examples),
+        preview=sheet(facts.labels),
+        preview_columns=facts.labels,
+    )
+
+
+def step_graph(model: nn.Module, facts: PixelCell) -> StepGraph:
+    step = Step(model)
+    picture, cells = (1, facts.side, facts.side), (facts.side, facts.hidden)
+    noise = Noise(distribution="uniform", stream=LATENT_STREAM)
+    return StepGraph(
+        module=step,
+        inputs={
+            "canvas": GraphInput(dtype="uint8", shape=picture, role="state"),
+            "h": GraphInput(dtype="float32", shape=cells, role="state"),
+            "c": GraphInput(dtype="float32", shape=cells, role="state"),
+            "position": GraphInput(dtype="int64", role="schedule"),
+            "pixel_noise": GraphInput(dtype="float32", role="noise", noise=noise),
+            "label_noise": GraphInput(dtype="float32", role="state"),
+            "label": label_input(),
+            "temperature": number_input(),
+            "given": GraphInput(dtype="int64", role="param"),
+        },
+        outputs={
+            "next_canvas": GraphOutput(dtype="uint8", shape=picture, role="state"),
+            "next_h": GraphOutput(dtype="float32", shape=cells, role="state"),
+            "next_c": GraphOutput(dtype="float32", shape=cells, role="state"),
+            "made_label": label_output(),
+            "ok": ok_output(),
+        },
+        ranges={
+            "canvas": (0, facts.levels - 1),
+            "h": (-1.0, 1.0),
+            "c": (-2.0, 2.0),
+            "position": (0, facts.side**2 - 1),
+            "label_noise": (0.0, 1.0),
+            "label": (-1, facts.labels - 1),
+            "temperature": (0.5, 1.5),
+            "given": (0, facts.side**2 // 2),
+        },
+        margin=step.margin,
+    )
+
+
+def operations(facts: PixelCell) -> dict[str, Operation]:
+    picture, cells = (1, facts.side, facts.side), State(dtype="float32", shape=(facts.side, facts.hidden), init="zeros")
+    label_state = State(dtype="float32", init="noise", noise=label_noise())
+    params = {"label": label_param(facts.labels), "temperature": level_temperature()}
+    image = Output(
+        dtype="uint8",
+        shape=picture,
+        kind="image",
+        value="canvas",
+        description=f"grey levels 0 to {facts.levels - 1}",
+    )
+    outputs = {"image": image, "label": made_label()}
+    return {
+        "generate": Operation(
+            description="Draw pictures pixel by pixel, in reading order.",
+            params=params,
+            state={
+                "canvas": State(dtype="uint8", shape=picture, init="zeros"),
+                "h": cells,
+                "c": cells,
+                "label_noise": label_state,
+            },
+            stages=(Stage(graph="step", repeat="schedule", bind=CARRIED | {"given": 0.0}),),
+            outputs=outputs,
+        ),
+        "complete": Operation(
+            description="Keep the first pixels of a picture, in reading order, and draw the rest.",
+            inputs={
+                "image": Input(
+                    kind="image",
+                    dtype="uint8",
+                    shape=picture,
+                    minimum=0,
+                    maximum=facts.levels - 1,
+                    description=f"grey levels 0 to {facts.levels - 1}",
+                )
+            },
+            params=params | {"given": given_param(facts)},
+            state={
+                "canvas": State(dtype="uint8", shape=picture, init="input", input="image"),
+                "h": cells,
+                "c": cells,
+                "label_noise": label_state,
+            },
+            stages=(Stage(graph="step", repeat="schedule", bind=CARRIED),),
+            outputs=outputs,
+        ),
+    }
+
+
+def level_temperature() -> Param:
+    text = "divides the logits: below 1 likelier levels, above 1 more variety"
+    return Param(type="float", default=1.0, minimum=0.05, maximum=5.0, description=text)
+
+
+def given_param(facts: PixelCell) -> Param:
+    count = facts.side**2
+    return Param(
+        type="int",
+        default=count // 2,
+        minimum=0,
+        maximum=count,
+        unit="pixels",
+        description="how many pixels are kept, from the top left in reading order",
+    )
+
+
+def golden(facts: PixelCell, examples: Examples) -> tuple[Request, ...]:
+    first, second = np.rint(examples.images[:2] * (facts.levels - 1)).astype(np.uint8)
+    one, two = (int(label) for label in examples.labels[:2])
+    return (
+        Request("generate_label", "generate", 1, 0, {"label": facts.labels - 1}),
+        Request("generate_any", "generate", 2, 3, {"temperature": 0.8}),
+        Request("complete_half", "complete", 3, 0, {"label": one}, {"image": first}),
+        Request("complete_little", "complete", 4, 1, {"label": two, "given": facts.side * 3 + 1}, {"image": second}),
+    )

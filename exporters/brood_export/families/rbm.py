@@ -1,0 +1,94 @@
+"""Restricted Boltzmann machines: block Gibbs sampling between the visible and the hidden layer (Hinton 2002)."""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from brood_export.families.annealed import Clamped, Walk, annealed, binary, nearest, sweep_graph
+from brood_export.families.base import Examples, ExportSpec, finite, require
+
+
+class Machine(Protocol):
+    """What the adapter calls and reads."""
+
+    visible_bias: Tensor  # [V]: pixels, then the label one-hot
+    hidden_bias: Tensor  # [H]
+    labels: int
+
+    def sweep(
+        self, v: Tensor, temperature: Tensor, uniform: Tensor, mask: Tensor, known: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]: ...
+    def hidden_mean(self, v: Tensor, temperature: Tensor) -> Tensor: ...
+
+
+class Sweep(Clamped):
+    """One block Gibbs sweep. The state begins as uniform noise: thresholded, it is a fair coin for every unit."""
+
+    def forward(
+        self,
+        units: Tensor,
+        unit_noise: Tensor,
+        label_noise: Tensor,
+        label: Tensor,
+        temperature: Tensor,
+        image: Tensor,
+        mask: Tensor,
+    ) -> tuple[Tensor, ...]:
+        label = self.label(label, label_noise)
+        mask, known = self.clamps(label, image, mask)
+        v, _, mean = cast(Machine, self.model).sweep(binary(units), temperature, unit_noise, mask, known)
+        return v, self.picture(mean), label, finite(mean)
+
+    def margin(
+        self,
+        units: Tensor,
+        unit_noise: Tensor,
+        label_noise: Tensor,
+        label: Tensor,
+        temperature: Tensor,
+        image: Tensor,
+        mask: Tensor,
+    ) -> Tensor:
+        """[rows]: smallest distance of a uniform number from the probability it is compared with."""
+        machine = cast(Machine, self.model)
+        mask, known = self.clamps(self.label(label, label_noise), image, mask)
+        v = binary(units)
+        _, _, mean = machine.sweep(v, temperature, unit_noise, mask, known)
+        hidden = machine.hidden_mean(torch.where(mask > 0.5, known, v), temperature[:, None])
+        for_visible, for_hidden = unit_noise[:, : mean.shape[1]], unit_noise[:, mean.shape[1] :]
+        every = torch.ones_like(hidden) > 0.5
+        return torch.minimum(nearest(for_visible, mean, mask < 0.5), nearest(for_hidden, hidden, every))
+
+
+def rbm(
+    model: nn.Module,
+    *,
+    image: tuple[int, int, int],
+    examples: Examples,
+    steps: int = 150,
+    start: float = 2.0,
+    hold: float = 2 / 3,
+) -> ExportSpec:
+    """A machine with ``sweep(v, temperature, uniform, mask, known) -> (v, h, mean)`` and ``hidden_mean``.
+
+    Args:
+        model: visible units are the pixels of `image`, then the label one-hot; `uniform` is [rows, V + H].
+        image: channels, height, width.
+        examples: pictures for the golden samples.
+        steps: default number of sweeps.
+        start: temperature of the first sweep.
+        hold: share of the sweeps at the final temperature.
+
+    Raises:
+        Misfit: the model lacks one of them.
+    """
+    require(model, "rbm", "sweep", "hidden_mean", "visible_bias", "hidden_bias", "labels")
+    machine = cast(Machine, model)
+    visible = len(machine.visible_bias)
+    walk = Walk(image, machine.labels, visible, visible + len(machine.hidden_bias), steps, start, hold)
+    description = "Restricted Boltzmann machine, annealed block Gibbs sampling with clamped label units."
+    sweep = Sweep(model, walk)
+    return annealed("rbm", description, sweep_graph(sweep, sweep.margin, walk), walk, examples)

@@ -1,0 +1,213 @@
+"""Variational autoencoders (Kingma and Welling 2014): a decoder that generates, an encoder that describes.
+
+There is one decoder graph. Where its latent comes from is the operation's business: noise (generate), the caller
+(decode) or the encoder (reconstruct). Noise that is to become a latent passes the model's own prior, if it has one
+(`from_noise`), inside the same graph: a second graph would cost a second call.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from brood.protocol.manifest import GraphInput, GraphOutput, Input, Noise, Operation, Output, Sample, Stage, State
+from brood_export.families.base import (
+    LATENT_STREAM,
+    Examples,
+    ExportSpec,
+    Request,
+    StepGraph,
+    any_label,
+    finite,
+    label_input,
+    label_noise_input,
+    label_output,
+    label_param,
+    made_label,
+    number_input,
+    ok_output,
+    per_row,
+    require,
+    sheet,
+    temperature_param,
+    true_label_param,
+)
+
+SAMPLE = Sample(range=(0.0, 1.0))
+# A decoder call with a given latent and label draws nothing.
+FIXED: dict[str, str | float] = {"sampled": 0.0, "temperature": 1.0, "label_noise": 0.5}
+
+
+class ConditionalVae(Protocol):
+    """What the adapter calls."""
+
+    def encode(self, image: Tensor, label: Tensor) -> tuple[Tensor, Tensor]: ...
+    def decode(self, z: Tensor, label: Tensor) -> Tensor: ...
+
+
+class LearnedPrior(Protocol):
+    """What the adapter calls if it is there."""
+
+    def from_noise(self, noise: Tensor, label: Tensor) -> Tensor: ...
+
+
+class Encode(nn.Module):
+    """Picture and label to the latent's mean and log-variance."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor, label: Tensor) -> tuple[Tensor, ...]:
+        mean, log_variance = cast(ConditionalVae, self.model).encode(image, label)
+        return mean, log_variance, finite(mean, log_variance)
+
+
+class Decode(nn.Module):
+    """Latent and label to picture; where `sampled` is 1 the latent is still noise."""
+
+    def __init__(self, model: nn.Module, classes: int) -> None:
+        super().__init__()
+        self.model, self.classes = model, classes
+
+    def forward(
+        self, latent: Tensor, sampled: Tensor, label_noise: Tensor, label: Tensor, temperature: Tensor
+    ) -> tuple[Tensor, ...]:
+        label = any_label(label, label_noise, self.classes)
+        drawn = self.prior(latent * per_row(temperature, latent), label)
+        latent = torch.where(per_row(sampled, latent) > 0.5, drawn, latent)
+        raw = cast(ConditionalVae, self.model).decode(latent, label)
+        return raw.clamp(*SAMPLE.range), label, finite(raw)
+
+    def prior(self, noise: Tensor, label: Tensor) -> Tensor:
+        """The latent of standard normal noise; the noise itself unless the model has learned a prior."""
+        return cast(LearnedPrior, self.model).from_noise(noise, label) if hasattr(self.model, "from_noise") else noise
+
+
+def vae(model: nn.Module, *, image: tuple[int, int, int], classes: int, examples: Examples) -> ExportSpec:
+    """A class-conditional VAE with ``encode(image, label) -> (mean, log_variance)`` and ``decode(z, label) -> image``.
+
+    A model whose prior is learned also has ``from_noise(noise, label) -> z``; without it, z is standard normal.
+
+    Args:
+        model: in evaluation mode, without randomness of its own.
+        image: channels, height, width; values in 0..1.
+        classes: labels are 0 … classes-1.
+        examples: pictures for the golden samples.
+
+    Raises:
+        Misfit: the model has no encode or decode.
+    """
+    require(model, "vae", "encode", "decode")
+    with torch.no_grad():
+        mean, _ = cast(ConditionalVae, model).encode(torch.zeros(2, *image), torch.zeros(2, dtype=torch.int64))
+    latent = int(mean.shape[1])
+    return ExportSpec(
+        family="vae",
+        domain="continuous",
+        description="Variational autoencoder, class-conditional.",
+        graphs={
+            "encode": encode_graph(model, image, latent, classes),
+            "decode": decode_graph(model, image, latent, classes),
+        },
+        operations=operations(image, latent, classes),
+        sample=SAMPLE,
+        golden=golden(examples, latent, classes),
+        preview=sheet(classes),
+        preview_columns=classes,
+    )
+
+
+def encode_graph(model: nn.Module, image: tuple[int, int, int], latent: int, classes: int) -> StepGraph:
+    return StepGraph(
+        module=Encode(model),
+        inputs={"image": GraphInput(dtype="float32", shape=image, role="input"), "label": label_input()},
+        outputs={
+            "mean": GraphOutput(dtype="float32", shape=(latent,), role="output"),
+            "log_variance": GraphOutput(dtype="float32", shape=(latent,), role="output"),
+            "ok": ok_output(),
+        },
+        ranges={"image": SAMPLE.range, "label": (0, classes - 1)},
+    )
+
+
+def decode_graph(model: nn.Module, image: tuple[int, int, int], latent: int, classes: int) -> StepGraph:
+    return StepGraph(
+        module=Decode(model, classes),
+        inputs={
+            "latent": GraphInput(dtype="float32", shape=(latent,), role="input"),
+            "sampled": number_input(),
+            "label_noise": label_noise_input(),
+            "label": label_input(),
+            "temperature": number_input(),
+        },
+        outputs={
+            "image": GraphOutput(dtype="float32", shape=image, role="output"),
+            "made_label": label_output(),
+            "ok": ok_output(),
+        },
+        ranges={"latent": (-3.0, 3.0), "sampled": (0.0, 1.0), "label": (-1, classes - 1), "temperature": (0.0, 1.5)},
+    )
+
+
+def operations(image: tuple[int, int, int], latent: int, classes: int) -> dict[str, Operation]:
+    picture = Output(dtype="float32", shape=image, kind="image")
+    given = Input(kind="image", dtype="float32", shape=image, minimum=0.0, maximum=1.0, description="the picture")
+    label = {"label": true_label_param(classes)}
+    numbers = Output(dtype="float32", shape=(latent,), kind="tensor")
+    decode = Stage(graph="decode", bind=FIXED)
+    drawn = State(
+        dtype="float32",
+        shape=(latent,),
+        init="noise",
+        noise=Noise(distribution="normal", stream=LATENT_STREAM),
+    )
+    return {
+        "generate": Operation(
+            description="Make samples from random latents.",
+            params={"label": label_param(classes), "temperature": temperature_param()},
+            state={"noise": drawn},
+            stages=(Stage(graph="decode", bind={"latent": "noise", "sampled": 1.0}),),
+            outputs={"image": picture, "label": made_label()},
+        ),
+        "encode": Operation(
+            description="Mean and log-variance of the latent's density given a picture.",
+            inputs={"image": given},
+            params=label,
+            stages=(Stage(graph="encode"),),
+            outputs={"mean": numbers, "log_variance": numbers},
+        ),
+        "decode": Operation(
+            description="The picture of a latent.",
+            inputs={"latent": Input(kind="tensor", dtype="float32", shape=(latent,), description="as encode gives it")},
+            params=label,
+            stages=(decode,),
+            outputs={"image": picture},
+        ),
+        "reconstruct": Operation(
+            description="Encode a picture and decode the latent's mean.",
+            inputs={"image": given},
+            params=label,
+            state={"latent": State(dtype="float32", shape=(latent,), init="zeros")},
+            stages=(Stage(graph="encode", bind={"mean": "latent"}), decode),
+            outputs={"image": picture},
+        ),
+    }
+
+
+def golden(examples: Examples, latent: int, classes: int) -> tuple[Request, ...]:
+    one, two = ({"label": int(label)} for label in examples.labels[:2])
+    first, second = examples.images[:2]
+    ramp = torch.linspace(-1.5, 1.5, latent).numpy()
+    return (
+        Request("generate_label", "generate", 1, 0, {"label": classes - 1}),
+        Request("generate_any", "generate", 2, 3, {"temperature": 0.7}),
+        Request("encode_first", "encode", 0, 0, one, {"image": first}),
+        Request("encode_second", "encode", 0, 0, two, {"image": second}),
+        Request("decode_ramp", "decode", 0, 0, one, {"latent": ramp}),
+        Request("decode_fall", "decode", 0, 0, two, {"latent": -ramp}),
+        Request("reconstruct_first", "reconstruct", 0, 0, one, {"image": first}),
+        Request("reconstruct_second", "reconstruct", 0, 0, two, {"image": second}),
+    )

@@ -1,0 +1,138 @@
+"""How each shipped generator becomes a bundle: family, options, and what its card says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from torch import nn
+
+from brood.store.files import hash_file
+from brood_export.bundle import Exported, Say, export_spec
+from brood_export.families import FAMILIES, Examples, ExportSpec
+from brood_export.targets import TARGETS
+from brood_export.words import Title
+from brood_export.zoo import boltzmann, flow, gan, pixelrnn, rbm, training
+from brood_export.zoo.card import training_section
+from brood_export.zoo.glyphs import CLASSES, glyphs
+
+CREATED = datetime(2026, 11, 22, tzinfo=UTC)  # when the shipped checkpoints were made; the same input, the same bytes
+PICTURE = (1, 28, 28)
+EXAMPLES = 8  # held-out pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One generator of the zoo."""
+
+    family: str
+    description: str
+    options: Callable[[], dict[str, object]]  # of the family's adapter
+
+
+def held_out(side: int) -> Examples:
+    """The first held-out pictures of a size."""
+    return Examples(*glyphs("heldout", EXAMPLES, side))
+
+
+ENTRIES: Mapping[str, Entry] = {
+    "glyphs-vae": Entry(
+        "vae",
+        "Digits 0-9 at 28x28 by a class-conditional variational autoencoder; encodes and reconstructs.",
+        lambda: {"image": PICTURE, "classes": CLASSES, "examples": held_out(28)},
+    ),
+    "glyphs-gan": Entry(
+        "gan",
+        "Digits 0-9 at 28x28 by a class-conditional generative adversarial network, with truncation.",
+        lambda: {"latent": gan.LATENT, "classes": CLASSES},
+    ),
+    "glyphs-flow": Entry(
+        "flow",
+        "Digits 0-9 at 28x28 by a class-conditional RealNVP; gives exact log-likelihoods.",
+        lambda: {
+            "image": PICTURE,
+            "classes": CLASSES,
+            "examples": held_out(28),
+            "levels": flow.LEVELS,
+            "temperature": flow.TEMPERATURE,
+        },
+    ),
+    "glyphs-pixelrnn": Entry(
+        "pixelrnn",
+        "Digits 0-9 at 14x14 in 8 grey levels, drawn pixel by pixel by a two-dimensional LSTM; completes a prefix.",
+        lambda: {"examples": held_out(pixelrnn.SIDE)},
+    ),
+    "glyphs-rbm": Entry(
+        "rbm",
+        "Digits 0-9 at 28x28 by a restricted Boltzmann machine, annealed block Gibbs sampling; completes a picture.",
+        lambda: {
+            "image": (1, rbm.SIDE, rbm.SIDE),
+            "examples": held_out(rbm.SIDE),
+            "steps": len(rbm.SCHEDULE),
+            "start": rbm.SCHEDULE[0],
+            "hold": share_held(rbm.SCHEDULE),
+        },
+    ),
+    "glyphs-boltzmann": Entry(
+        "boltzmann",
+        "Digits 0-9 at 11x11 by a fully connected Boltzmann machine, annealed sequential sweeps; completes a picture.",
+        lambda: {
+            "image": (1, boltzmann.SIDE, boltzmann.SIDE),
+            "examples": Examples(*boltzmann.pictures("heldout", EXAMPLES)),
+            "steps": len(boltzmann.SCHEDULE),
+            "start": boltzmann.SCHEDULE[0],
+            "hold": share_held(boltzmann.SCHEDULE),
+        },
+    ),
+}
+
+
+def share_held(schedule: list[float]) -> float:
+    """The share of a walk's sweeps that are at its last temperature."""
+    return schedule.count(schedule[-1]) / len(schedule)
+
+
+def spec_of(name: str, model: nn.Module) -> ExportSpec:
+    """The export spec of a zoo model.
+
+    Raises:
+        KeyError: naming the models there are.
+    """
+    if name not in ENTRIES:
+        raise KeyError(f"no generator of the zoo is named {name!r}; there are {', '.join(ENTRIES)}")
+    entry = ENTRIES[name]
+    return FAMILIES[entry.family](model, **entry.options())
+
+
+def export_zoo(
+    name: str,
+    out: Path,
+    *,
+    checkpoints: Path = training.CHECKPOINTS,
+    runtime: str = "onnx",
+    say: Say = lambda _: None,
+) -> Exported:
+    """Export a trained generator of the zoo from its checkpoint, in the place of an older export of it.
+
+    Raises:
+        KeyError: no such generator.
+        FileNotFoundError: it has not been trained.
+        ParityFailed: the export differs from the original; nothing is written.
+    """
+    if name not in ENTRIES:
+        raise KeyError(f"no generator of the zoo is named {name!r}; there are {', '.join(ENTRIES)}")
+    model, report = training.load(name, checkpoints), training.report(name, checkpoints)
+    title = Title(
+        name,
+        description=ENTRIES[name].description,
+        created=CREATED,
+        provenance={
+            "checkpoint_sha256": hash_file(checkpoints / f"{name}.safetensors"),
+            "training_data": str(report["data"]),
+        },
+    )
+    spec = spec_of(name, model)
+    section = training_section(report)
+    return export_spec(spec, model, TARGETS[runtime], title, out, training=section, replace=True, say=say)

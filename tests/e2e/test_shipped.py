@@ -1,0 +1,166 @@
+"""The shipped models, served: recognisable digits, the same samples on every way, and what else they can do."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from PIL import Image
+from torch.nn import functional
+
+import brood
+from brood.host.warmup import complete_params
+from brood.program import compile_program, run_row
+from brood.runtimes.base import RuntimeOptions, load_graphs
+from brood.store.store import read_bundle, zoo_root
+from brood_client import Client
+from brood_export.zoo.classifier import verdict
+from helpers.served import Served
+
+pytestmark = [pytest.mark.ray, pytest.mark.export]
+
+MODELS = ("glyphs-boltzmann", "glyphs-flow", "glyphs-gan", "glyphs-pixelrnn", "glyphs-rbm", "glyphs-vae")
+Array = npt.NDArray[Any]
+
+
+def interpreted(model: str, seed: int, index: int) -> dict[str, Array]:
+    """What the reference interpreter makes of the shipped bundle, with default parameters."""
+    bundle = read_bundle(zoo_root() / model / "1")
+    graphs = load_graphs(bundle.directory, bundle.manifest, RuntimeOptions(1))
+    program = compile_program(bundle.manifest, "generate")
+    return run_row(program, graphs, seed=seed, index=index, params=complete_params(program, {}), inputs={})
+
+
+def picture(client: Client, model: str, label: int) -> Array:
+    """A sample to work on."""
+    return np.asarray(client.generate(model, seed=5, params={"label": label}).array[0])
+
+
+def test_all_six_are_ready(http: Client, shipped: Served) -> None:
+    assert {(model.name, model.state) for model in http.models()} == {(name, "ready") for name in MODELS}
+    assert httpx.get(f"http://127.0.0.1:{shipped.http_port}/readyz").json()["ready"] is True
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_sample_is_the_same_on_every_way_and_in_every_crowd(http: Client, grpc: Client, model: str) -> None:
+    """Alone, inside n=64, under 32 concurrent clients; over HTTP, gRPC, in process; and by the interpreter."""
+    seed, index = 1234, 40
+    meant = interpreted(model, seed, index)
+    alone = http.generate(model, seed=seed, index=index)
+    assert alone.determinism == "exact"
+
+    def ask(number: int) -> Array:
+        found = (http, grpc)[number % 2].generate(model, n=1 + number % 3, seed=seed, index=index).samples[0]
+        assert found.index == index
+        return np.asarray(found.outputs["image"])
+
+    with ThreadPoolExecutor(32) as crowd:
+        crowded = list(crowd.map(ask, range(32)))
+    with brood.load(model) as local:
+        local_image = local.generate(n=1, seed=seed, index=index).array[0]
+    ways = [alone.array[0], http.generate(model, n=64, seed=seed).array[index], local_image, *crowded]
+    for found in ways:
+        assert found.dtype == meant["image"].dtype
+        assert found.tobytes() == meant["image"].tobytes()
+    assert alone.samples[0].outputs["label"] == meant["label"]
+
+
+@pytest.mark.parametrize(
+    ("model", "rows", "accuracy"),
+    [
+        ("glyphs-vae", 200, 0.93),
+        ("glyphs-gan", 200, 0.93),
+        ("glyphs-flow", 200, 0.93),
+        ("glyphs-pixelrnn", 100, 0.88),
+        ("glyphs-rbm", 100, 0.88),
+    ],
+)
+def test_a_classifier_that_never_saw_them_reads_the_digits(
+    grpc: Client, model: str, rows: int, accuracy: float
+) -> None:
+    """Labels are drawn by the model itself (label −1) and told with each sample. Bounds leave room for few samples."""
+    answer = grpc.generate(model, n=rows, seed=99)
+    images = torch.from_numpy(answer.array.astype(np.float32))
+    images = functional.interpolate(images / (7.0 if model == "glyphs-pixelrnn" else 1.0), size=28, mode="bilinear")
+    labels = torch.tensor([int(str(sample.outputs["label"])) for sample in answer.samples])
+    figures = verdict(images, labels)
+    assert len(set(labels.tolist())) == 10
+    assert figures["sample_accuracy"] >= accuracy, figures
+
+
+def test_a_small_request_does_not_wait_for_a_big_one(http: Client) -> None:
+    http.generate("glyphs-gan", seed=1)
+    with ThreadPoolExecutor(1) as pool:
+        big = pool.submit(http.generate, "glyphs-gan", n=2000, seed=1)
+        answered_first = 0
+        while not big.done():
+            http.generate("glyphs-gan", seed=2)
+            answered_first += not big.done()
+        assert len(big.result().samples) == 2000
+    assert answered_first >= 3
+
+
+def test_png_has_its_origin_in_it_and_the_same_bytes_each_time(shipped: Served) -> None:
+    def ask() -> httpx.Response:
+        body = {"model": "glyphs-vae", "seed": 3, "params": {"label": 8}}
+        url = f"http://127.0.0.1:{shipped.http_port}/v1/generations"
+        return httpx.post(url, json=body, headers={"accept": "image/png"})
+
+    first, again = ask(), ask()
+    assert first.content == again.content
+    assert (first.headers["x-brood-seed"], first.headers["x-brood-index"]) == ("3", "0")
+    image = Image.open(io.BytesIO(first.content))
+    assert image.size == (28, 28)
+    text = " ".join(f"{key}={value}" for key, value in image.info.items())
+    assert "glyphs-vae" in text
+    assert "trainedAlgorithmicMedia" in text
+
+
+def test_vae_encodes_and_reconstructs(http: Client, grpc: Client) -> None:
+    image = picture(http, "glyphs-vae", 4)
+    code = http.generate("glyphs-vae", operation="encode", params={"label": 4}, inputs={"image": image})
+    assert {"mean", "log_variance"} == set(code.samples[0].outputs)
+    again = grpc.generate("glyphs-vae", operation="reconstruct", params={"label": 4}, inputs={"image": image})
+    assert float(np.mean((again.array[0] - image) ** 2)) < 0.02
+    pair = np.stack([image, picture(http, "glyphs-vae", 1)])
+    both = http.generate("glyphs-vae", n=2, operation="reconstruct", params={"label": 4}, inputs={"image": pair})
+    assert both.array[0].tobytes() == again.array[0].tobytes()
+
+
+def test_flow_scores_a_digit_above_noise(http: Client) -> None:
+    def score(image: Array) -> float:
+        answer = http.generate("glyphs-flow", operation="score", seed=0, params={"label": 6}, inputs={"image": image})
+        return float(str(answer.samples[0].outputs["bits_per_dim"]))
+
+    digit = picture(http, "glyphs-flow", 6)
+    noise = np.random.default_rng(0).uniform(0, 1, digit.shape).astype(np.float32)
+    assert score(digit) < 3 < score(noise)
+
+
+def test_pixelrnn_keeps_the_prefix_it_is_given(grpc: Client) -> None:
+    image = picture(grpc, "glyphs-pixelrnn", 2)
+    answer = grpc.generate(
+        "glyphs-pixelrnn", n=3, operation="complete", params={"given": 98, "label": 2}, inputs={"image": image}
+    )
+    for found in answer.array:
+        assert np.array_equal(found.reshape(-1)[:98], image.reshape(-1)[:98])
+    everything = grpc.generate("glyphs-pixelrnn", operation="complete", params={"given": 196}, inputs={"image": image})
+    assert np.array_equal(everything.array[0], image)
+
+
+@pytest.mark.parametrize("model", ["glyphs-rbm", "glyphs-boltzmann"])
+def test_machines_keep_clamped_units_and_fill_in_the_rest(http: Client, model: str) -> None:
+    image = (picture(http, model, 3) > 0.5).astype(np.float32)
+    mask = np.zeros_like(image)
+    mask[:, : image.shape[1] // 2] = 1
+    answer = http.generate(model, n=4, operation="complete", params={"label": 3}, inputs={"image": image, "mask": mask})
+    for found in answer.array:
+        assert np.array_equal(found[mask == 1], image[mask == 1])
+        assert 0.0 <= found.min() <= found.max() <= 1.0
+    assert np.mean(np.abs(answer.array.mean(0) - image)) < 0.2
