@@ -1,0 +1,66 @@
+# Two commands do all set-up on a bare machine: `make serve` and `make test`.
+# Needs make and Python 3.11, 3.12 or 3.13 with venv; everything else goes into .venv.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip
+# Stamps: a set-up that is up to date takes no time.
+SERVE_READY := $(VENV)/.ready-serve
+TEST_READY := $(VENV)/.ready-test
+INPUTS := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup serve test lint types layers protos clean
+
+help:
+	@echo "make serve    set up what serving needs and serve the shipped models (ARGS='--http-port 8080' is handed on)"
+	@echo "make test     set up what development needs and run all tests (ARGS='-k vae' is handed on)"
+	@echo "make setup    set up what development needs"
+	@echo "make lint     ruff, and generated code is up to date"
+	@echo "make types    mypy --strict"
+	@echo "make layers   who may import whom"
+	@echo "make protos   generate the gRPC code again"
+
+$(BIN)/python:
+	@echo "== looking for Python 3.11 to 3.13"
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	  if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
+	  then echo "== making $(VENV) with $$($$python --version)"; exec $$python -m venv $(VENV); fi; \
+	done; \
+	echo "error: no Python 3.11, 3.12 or 3.13 with the modules venv and ensurepip (on Debian: python3-venv) found;" >&2; \
+	echo "       install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1
+
+$(SERVE_READY): $(INPUTS) | $(BIN)/python
+	@echo "== installing what serving needs (about 0.5 GB; a few minutes the first time)"
+	$(PIP) install --progress-bar on -c constraints.txt -e '.[cpu]'
+	@touch $@
+
+$(TEST_READY): $(INPUTS) | $(BIN)/python
+	@echo "== installing what development needs (with torch; a few minutes the first time)"
+	$(PIP) install --progress-bar on -c constraints.txt -e '.[cpu,dev]'
+	@touch $(SERVE_READY) $@
+
+setup: $(TEST_READY)
+
+serve: $(SERVE_READY)
+	@exec $(BIN)/brood serve $(ARGS)
+
+test: $(TEST_READY)
+	$(BIN)/pytest $(ARGS)
+
+lint: $(TEST_READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python scripts/protos.py --check
+
+types: $(TEST_READY)
+	$(BIN)/mypy service exporters clients/python tests scripts
+
+layers: $(TEST_READY)
+	$(BIN)/lint-imports
+
+protos: $(TEST_READY)
+	$(BIN)/python scripts/protos.py
+
+clean:
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

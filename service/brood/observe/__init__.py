@@ -1,0 +1,1 @@
+"""Metrics and logs: what a running server tells its operators."""

@@ -1,0 +1,58 @@
+"""What ``brood serve`` says on standard output."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from brood import __version__
+from brood.protocol.models import ModelStatus
+from brood.serve.colocated import NodeStatus, reachable
+from brood.settings import Settings
+
+
+class Banner:
+    """Says the few things a person at the terminal waits for."""
+
+    def __init__(self, settings: Settings, out: TextIO) -> None:
+        self._settings, self._out = settings, out
+
+    def starting(self) -> None:
+        """The first line."""
+        self._say(f"brood {__version__}: starting Ray Serve, loading {self._settings.models or 'the shipped models'}")
+
+    def model(self, status: ModelStatus) -> None:
+        """One line a model, as soon as it is ready or has failed."""
+        outcome = status.state if status.state == "ready" else f"{status.state}: {status.reason}"
+        self._say(f"  {status.name} {status.version}: {outcome}")
+
+    def ready(self, node: NodeStatus, seconds: float) -> None:
+        """Where everything is, and a command to paste."""
+        host = _in_url(reachable(self._settings.host))
+        url = f"http://{host}:{self._settings.http_port}"
+        names = [status.name for status in node.models if status.state == "ready"]
+        self._say(f"{len(names)} of {len(node.models)} models ready after {seconds:.1f} s; Ctrl-C stops")
+        self._say(f"  HTTP     {url}  (documented at /docs)")
+        self._say(f"  gRPC     {host}:{self._settings.grpc_port}")
+        self._say(f"  metrics  http://{host}:{self._settings.metrics_port}/metrics")
+        if names:
+            body = f'{{"model": "{names[0]}", "seed": 7}}'
+            self._say("Try:")
+            self._say(
+                f"  curl -s {url}/v1/generations -H 'content-type: application/json' -H 'accept: image/png' "
+                f"-d '{body}' -o sample.png"
+            )
+
+    def stopping(self) -> None:
+        """After the wish to stop."""
+        self._say("stopping")
+
+    def stopped(self) -> None:
+        """The last line."""
+        self._say("stopped")
+
+    def _say(self, line: str) -> None:
+        print(line, file=self._out, flush=True)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

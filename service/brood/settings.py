@@ -1,0 +1,116 @@
+"""Settings of a server: read once, here and nowhere else, from flags, the environment and a file.
+
+A flag wins over the environment, the environment over the file, the file over the default. The variable of a field is
+its name in capitals after ``BROOD_``; in the file (TOML) it is a key at top level. A name that is no field is an error.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "BROOD_"
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["pretty", "json"]
+
+
+class SettingsError(Exception):
+    """A setting is unknown or has a value that is not allowed; the message is one line."""
+
+
+def available_cores() -> int:
+    """The number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _separate(value: object) -> object:
+    """In the environment, several values stand in one variable, with commas between them."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separate)]
+# Two processes with different working directories read a path: it must not depend on them.
+AnyPath = Annotated[Path, AfterValidator(Path.absolute)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set about a server. Immutable."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    models: AnyPath | None = Field(default=None, description="directory of bundles; none: the shipped ones")
+    names: Names = Field(default=(), description="models to load; none: all of the directory")
+    host: str = Field(default="127.0.0.1", description="address that all ports listen on")
+    http_port: Port = Field(default=8000, description="0: any free port")
+    grpc_port: Port = Field(default=9000, description="0: any free port")
+    metrics_port: Port = Field(default=9464, description="0: any free port")
+    allow_native: bool = Field(
+        default=False, description="run the native code of TorchScript bundles that do not ship with brood"
+    )
+    threads: int = Field(default_factory=available_cores, ge=1, description="threads within one graph call")
+    max_n: int = Field(default=4096, ge=1, description="most samples of one request")
+    max_body_bytes: int = Field(default=64 * 2**20, ge=1024, description="largest request body")
+    max_queued_rows: int = Field(default=16384, ge=1, description="most samples that wait; more are refused")
+    shutdown_grace_s: float = Field(default=10.0, ge=0, le=3600, description="time for running requests to end on stop")
+    metrics_dir: AnyPath | None = Field(
+        default=None, description="where counts wait for the exporter; none: one of this run"
+    )
+    log_level: LogLevel = Field(default="info", description="debug, info, warning or error")
+    log_format: LogFormat = Field(default="pretty", description="pretty or json")
+    log_file: AnyPath | None = Field(default=None, description="none: standard error")
+
+
+def read_settings(flags: Mapping[str, Any], file: Path | None = None) -> Settings:
+    """The settings of this process.
+
+    Args:
+        flags: field → value, only those given.
+        file: a TOML file.
+
+    Raises:
+        SettingsError: a name is unknown or a value not allowed; names the field, the value and what is allowed.
+    """
+    _refuse_unknown_variables()
+    values = {key: value for key, value in _read_file(file).items() if PREFIX + key.upper() not in os.environ}
+    try:
+        return Settings(**{**values, **flags})
+    except ValidationError as error:
+        raise SettingsError(_complaint(error)) from error
+
+
+def export_variables(variables: Mapping[str, str]) -> None:
+    """Set variables that libraries read when imported, in this process and in those it starts."""
+    os.environ.update(variables)
+
+
+def _refuse_unknown_variables() -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in os.environ:
+        if name.startswith(PREFIX) and name not in known:
+            raise SettingsError(f"environment variable {name} is unknown; known: {', '.join(sorted(known))}")
+
+
+def _read_file(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise SettingsError(f"settings file {file}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"settings file {file}: {error}") from error
+
+
+def _complaint(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"setting {field!r} is unknown; known: {', '.join(Settings.model_fields)}"
+    return f"setting {field!r}: {first['input']!r} is not allowed; {first['msg'][0].lower()}{first['msg'][1:]}"

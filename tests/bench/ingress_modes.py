@@ -1,0 +1,166 @@
+"""The servers that bench_ingress.py compares: a call that does nothing, over HTTP and gRPC, reached in different ways.
+
+python tests/bench/ingress_modes.py MODE HTTP_PORT GRPC_PORT
+prints "ready HTTP_PORT GRPC_PORT" and serves until its standard input ends.
+
+Modes: `bare` (no Ray), `own` (a Serve replica that opens its own ports), `proxy` (Serve's default proxy), `haproxy`,
+`direct` (Serve's direct ingress, which picks its ports itself).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import psutil
+import uvicorn
+
+from brood.protocol.wire.generator_pb2 import ListModelsRequest, ListModelsResponse
+
+SERVICE, METHOD = "brood.v1.Generator", "ListModels"
+HOST = "127.0.0.1"
+FLAGS = {"haproxy": "RAY_SERVE_ENABLE_HA_PROXY", "direct": "RAY_SERVE_ENABLE_DIRECT_INGRESS"}
+ANSWER = b"ok"
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+async def application(scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Send) -> None:
+    """The least that answers HTTP."""
+    if scope["type"] == "http":
+        headers = [(b"content-length", str(len(ANSWER)).encode()), (b"content-type", b"text/plain")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": ANSWER})
+
+
+async def list_models(request: ListModelsRequest, context: object = None) -> ListModelsResponse:
+    """The least that answers gRPC; Serve's proxy gives no context."""
+    return ListModelsResponse()
+
+
+def handlers() -> grpc.GenericRpcHandler[Any, Any]:
+    """The gRPC service of own servers."""
+    method = grpc.unary_unary_rpc_method_handler(
+        list_models, ListModelsRequest.FromString, ListModelsResponse.SerializeToString
+    )
+    return grpc.method_handlers_generic_handler(SERVICE, {METHOD: method})
+
+
+class OwnServers:
+    """Opens both ports on the event loop that `start` runs on."""
+
+    def __init__(self, http_port: int, grpc_port: int) -> None:
+        self._ports = (http_port, grpc_port)
+
+    async def start(self) -> None:
+        http_port, grpc_port = self._ports
+        self._grpc = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        self._grpc.add_generic_rpc_handlers([handlers()])
+        self._grpc.add_insecure_port(f"{HOST}:{grpc_port}")
+        await self._grpc.start()
+        listener = socket.create_server((HOST, http_port), backlog=128)
+        config = uvicorn.Config(application, log_config=None, access_log=False, lifespan="off", ws="none")
+        self._http = uvicorn.Server(config)
+        self._serving = asyncio.ensure_future(self._http._serve([listener]))
+
+
+class OwnReplica:
+    """The servers in a Serve replica."""
+
+    def __init__(self, http_port: int, grpc_port: int) -> None:
+        self._servers = OwnServers(http_port, grpc_port)
+
+    async def check_health(self) -> None:
+        if not hasattr(self._servers, "_http"):
+            await self._servers.start()
+
+
+def build_application() -> Any:
+    """For Serve, which takes a plain function for a builder of an application."""
+    return application
+
+
+def serve_on_ray(mode: str, http_port: int, grpc_port: int) -> tuple[int, int]:
+    """Start Ray and Serve; the ports to call."""
+    if mode in FLAGS:
+        os.environ[FLAGS[mode]] = "1"
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    import ray
+    from ray import serve
+    from ray.serve.config import HTTPOptions, ProxyLocation, gRPCOptions
+
+    for name in ("ray", "ray.serve"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    ray.init(
+        address="local",
+        include_dashboard=False,
+        object_store_memory=75 * 2**20,
+        num_cpus=2,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
+    options: dict[str, Any] = {"ray_actor_options": {"num_cpus": 0}, "max_ongoing_requests": 1000}
+    quiet = {"log_level": "ERROR", "enable_access_log": False}
+    if mode == "own":
+        serve.start(proxy_location=ProxyLocation.Disabled, logging_config=quiet)
+        serve.run(serve.deployment(OwnReplica, **options).bind(http_port, grpc_port), route_prefix=None)
+        return http_port, grpc_port
+    serve.start(
+        proxy_location=ProxyLocation.HeadOnly,
+        http_options=HTTPOptions(host=HOST, port=http_port),
+        grpc_options=gRPCOptions(
+            port=grpc_port,
+            grpc_servicer_functions=["brood.protocol.wire.generator_pb2_grpc.add_GeneratorServicer_to_server"],
+        ),
+        logging_config=quiet,
+    )
+
+    async def method(self: object, request: ListModelsRequest) -> ListModelsResponse:
+        return await list_models(request)
+
+    proxied = type("Proxied", (), {METHOD: method})  # Serve finds it by the RPC's name
+    serve.run(serve.deployment(serve.ingress(build_application)(proxied), **options).bind())
+    return _direct_ports() if mode == "direct" else (http_port, grpc_port)
+
+
+def _direct_ports() -> tuple[int, int]:
+    """Where the replica of direct ingress listens: Serve takes HTTP ports from 30000 on, gRPC ports from 40000 on."""
+    replica = next(p for p in psutil.Process().children(recursive=True) if "ServeReplica" in " ".join(p.cmdline()))
+    ports = [connection.laddr.port for connection in replica.net_connections("inet") if connection.status == "LISTEN"]
+    return next(p for p in ports if 30_000 <= p < 31_000), next(p for p in ports if 40_000 <= p < 41_000)
+
+
+def stop_ray() -> None:
+    """Serve first: it ends its proxies."""
+    import ray
+    from ray import serve
+
+    serve.shutdown()
+    ray.shutdown()
+
+
+def main() -> None:
+    mode, http_port, grpc_port = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    if mode == "bare":
+        import uvloop
+
+        async def run() -> None:
+            servers = OwnServers(http_port, grpc_port)
+            await servers.start()
+            print("ready", http_port, grpc_port, flush=True)
+            await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+            os._exit(0)
+
+        uvloop.run(run())
+    print("ready", *serve_on_ray(mode, http_port, grpc_port), flush=True)
+    sys.stdin.read()  # until the pipe is closed
+    stop_ray()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""The composition for one machine, without Ray around it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from prometheus_client import CollectorRegistry
+
+from brood.frontends.servers import PortInUse
+from brood.observe.metrics import Metrics
+from brood.serve.colocated import Colocated
+from brood.serve.errors import Unhealthy
+from brood.serve.ports import find_ports
+from brood.settings import Settings
+from helpers.bundles import flip_byte, once_bundle, steps_bundle
+from helpers.served import eventually
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    once_bundle(tmp_path)
+    flip_byte(steps_bundle(tmp_path), "step.json")
+    ports = find_ports("127.0.0.1", {"http": 0, "grpc": 0})
+    return Settings(models=tmp_path, http_port=ports["http"], grpc_port=ports["grpc"], shutdown_grace_s=1)
+
+
+async def _loaded(node: Colocated) -> None:
+    await asyncio.to_thread(eventually, lambda: node.status().loaded, within_s=10)
+
+
+@pytest_asyncio.fixture
+async def node(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[Colocated]:
+    node = Colocated(settings, Metrics(registry))
+    await node.start()
+    await _loaded(node)
+    yield node
+    await node.stop()
+
+
+async def test_the_status_tells_each_models_fate(node: Colocated) -> None:
+    status = node.status()
+    assert [(model.name, model.state) for model in status.models] == [("once", "ready"), ("steps", "failed")]
+    assert "step.json" in status.models[1].reason
+    assert all(model.manifest is None for model in status.models)
+
+
+async def test_a_working_node_is_healthy_and_serves_and_counts(
+    node: Colocated, settings: Settings, registry: CollectorRegistry
+) -> None:
+    await node.check()
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.http_port}") as client:
+        answer = await client.post("/v1/generations", json={"model": "once", "n": 3, "seed": 7})
+    assert len(answer.json()["samples"]) == 3
+    labels = {"model": "once", "operation": "generate", "protocol": "http", "code": "ok"}
+    assert registry.get_sample_value("brood_requests_total", labels) == 1
+    assert registry.get_sample_value("brood_batch_rows_sum", {"model": "once", "graph": "generate"}) == 3
+    assert registry.get_sample_value("brood_model_ready", {"model": "steps", "version": "1"}) == 0
+
+
+async def test_after_the_stop_it_is_unhealthy_and_its_ports_are_free(
+    settings: Settings, registry: CollectorRegistry
+) -> None:
+    node = Colocated(settings, Metrics(registry))
+    await node.start()
+    await node.stop()
+    with pytest.raises(Unhealthy, match="engine has stopped"):
+        await node.check()
+    ports = {"http": settings.http_port, "grpc": settings.grpc_port}
+    assert find_ports("127.0.0.1", ports) == ports
+
+
+async def test_a_taken_port_fails_the_start(node: Colocated, settings: Settings) -> None:
+    second = Colocated(settings, Metrics(CollectorRegistry()))
+    with pytest.raises(PortInUse, match=str(settings.http_port)):
+        await second.start()
+
+
+async def test_a_directory_that_vanished_is_told_by_the_health_check(
+    settings: Settings, tmp_path: Path, registry: CollectorRegistry
+) -> None:
+    node = Colocated(settings.model_copy(update={"models": tmp_path / "gone"}), Metrics(registry))
+    await node.start()
+    await _loaded(node)
+    with pytest.raises(Unhealthy, match="no such directory"):
+        await node.check()
+    await node.stop()

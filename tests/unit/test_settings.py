@@ -1,0 +1,106 @@
+"""Where settings come from, what wins, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from brood.settings import PREFIX, Settings, SettingsError, available_cores, export_variables, read_settings
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "brood.toml"
+    path.write_text('http_port = 1\ngrpc_port = 2\nmetrics_port = 3\nnames = ["a", "b"]\n')
+    return path
+
+
+def test_a_bare_server_listens_on_loopback_only() -> None:
+    settings = read_settings({})
+    assert (settings.host, settings.http_port, settings.grpc_port, settings.metrics_port) == (
+        "127.0.0.1",
+        8000,
+        9000,
+        9464,
+    )
+    assert settings.threads == available_cores()
+    assert not settings.allow_native
+
+
+def test_a_flag_beats_the_environment_and_that_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROOD_GRPC_PORT", "20")
+    monkeypatch.setenv("BROOD_METRICS_PORT", "30")
+    settings = read_settings({"metrics_port": "300"}, file)
+    assert (settings.http_port, settings.grpc_port, settings.metrics_port) == (1, 20, 300)
+    assert settings.names == ("a", "b")
+
+
+def test_a_variable_holds_several_names_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROOD_NAMES", "glyphs-vae, glyphs-gan,")
+    assert read_settings({}).names == ("glyphs-vae", "glyphs-gan")
+
+
+def test_paths_do_not_depend_on_the_working_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_settings({"models": "bundles"}).models == tmp_path / "bundles"
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().host = "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"http_port": "x"}, "setting 'http_port': 'x' is not allowed; input should be a valid integer"),
+        (
+            {"http_port": 65536},
+            "setting 'http_port': 65536 is not allowed; input should be less than or equal to 65535",
+        ),
+        ({"log_level": "loud"}, "setting 'log_level': 'loud' is not allowed; input should be 'debug', 'info'"),
+        ({"colour": 1}, "setting 'colour' is unknown; known: models, names, host"),
+    ],
+)
+def test_what_is_not_allowed_is_named(flags: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(flags)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_variable_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROOD_HTP_PORT", "8000")
+    with pytest.raises(SettingsError, match="BROOD_HTP_PORT is unknown; known: BROOD_ALLOW_NATIVE, BROOD_GRPC_PORT"):
+        read_settings({})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("colour = 1", "setting 'colour' is unknown"), ("http_port = ", "Invalid value"), (None, "No such file")],
+)
+def test_a_bad_file_is_an_error(tmp_path: Path, content: str | None, message: str) -> None:
+    path = tmp_path / "brood.toml"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(SettingsError, match=message):
+        read_settings({}, path)
+
+
+def test_exported_variables_reach_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPORTED_BY_A_TEST", "before")  # so that it is taken back afterwards
+    export_variables({"EXPORTED_BY_A_TEST": "yes"})
+    code = "import os; print(os.environ['EXPORTED_BY_A_TEST'])"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert child.stdout == "yes\n"
