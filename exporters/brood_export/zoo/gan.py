@@ -135,7 +135,7 @@ class Game:
 
     def _descend(self, player: int, loss: Tensor) -> None:
         self._optimisers[player].zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         self._optimisers[player].step()
 
 

@@ -251,7 +251,7 @@ def fit(
             group["lr"] = recipe.learning_rate * rate(step, recipe.steps)
         figures = loss(images, labels, step)
         optimiser.zero_grad(set_to_none=True)
-        figures["loss"].backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(figures["loss"])
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimiser.step()
         ema.update(model)

@@ -44,6 +44,7 @@ def _pair(context: click.Context, option: click.Parameter, given: tuple[str, ...
 @click.option(
     "--models", "root", type=click.Path(path_type=Path), help="directory of bundles  [default: the shipped ones]"
 )
+@click.option("--allow-native", is_flag=True, help="load native code (TorchScript) of a bundle that is not brood's own")
 def generate(
     model: str,
     n: int,
@@ -54,6 +55,7 @@ def generate(
     inputs: Pairs,
     output: Path,
     root: Path | None,
+    allow_native: bool,
 ) -> None:
     """Make samples in this process and write them as files.
 
@@ -61,7 +63,8 @@ def generate(
     """
     from brood.dataplane.local import load_local
 
-    with one_line(OSError), load_local(model, str(root) if root else None) as loaded:
+    store = str(root) if root else None
+    with one_line(OSError), load_local(model, store, allow_native=allow_native) as loaded:
         values: dict[str, Value] = {
             **{name: _typed(loaded, operation, name, text) for name, text in params},
             **{name: _file(name, Path(text)) for name, text in inputs},

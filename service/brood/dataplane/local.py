@@ -211,7 +211,7 @@ def _newest(host: Host) -> Manifest:
     return newest.manifest
 
 
-def load_local(model: str, models: str | None = None) -> LocalModel:
+def load_local(model: str, models: str | None = None, *, allow_native: bool = False) -> LocalModel:
     """Load one model; see `brood.load`.
 
     Raises:
@@ -219,9 +219,9 @@ def load_local(model: str, models: str | None = None) -> LocalModel:
         ModelNotFound: there is none of that name.
     """
     if Path(model).is_dir():
-        return LocalModel(HostOptions(models=Path(model), threads=available_cores()))
+        return LocalModel(HostOptions(models=Path(model), threads=available_cores(), allow_native=allow_native))
     root = Path(models) if models else zoo_root()
     names = sorted({ref.name for ref in find_bundles(root)})
     if model not in names:
         raise ModelNotFound(unknown("model", model, names), field="model")
-    return LocalModel(HostOptions(models=root, names=(model,), threads=available_cores()))
+    return LocalModel(HostOptions(models=root, names=(model,), threads=available_cores(), allow_native=allow_native))

@@ -15,13 +15,19 @@ from brood_export.zoo.glyphs import glyphs
 pytestmark = pytest.mark.export
 
 
+def randomise(coupling: nn.Module, deviation: float) -> None:
+    """Undo a coupling's start as the identity: random numbers in its network's last layer."""
+    assert isinstance(coupling, couplings.DenseCoupling | flow.DetailCoupling)
+    for parameter in coupling.net[-1].parameters():
+        nn.init.normal_(parameter, 0.0, deviation)
+
+
 def shaken() -> flow.GlyphsFlow:
     """An untrained model none of whose couplings is the identity."""
     with training.reproducible(1):
         model = flow.build()
         for coupling in [*model.couplings, *model.details]:
-            for parameter in coupling.net[-1].parameters():
-                nn.init.normal_(parameter, 0.0, 0.05)
+            randomise(coupling, 0.05)
         nn.init.normal_(model.affine.log_scale, 0.0, 0.2)
     return model
 
@@ -38,7 +44,7 @@ def test_the_inverse_undoes_the_map() -> None:
 def test_a_dense_couplings_determinant_is_the_jacobians() -> None:
     with training.reproducible(2):
         coupling = couplings.DenseCoupling(torch.tensor([4, 0, 2, 1, 5, 3]), 8)
-        nn.init.normal_(coupling.net[-1].weight)
+        randomise(coupling, 1.0)
         x, label = torch.randn(6), torch.tensor([4])
     jacobian = torch.func.jacrev(lambda row: coupling(row[None], label)[0][0])(x)
     log_det = coupling(x[None], label)[1]
@@ -49,7 +55,7 @@ def test_a_dense_couplings_determinant_is_the_jacobians() -> None:
 def test_a_detail_couplings_determinant_is_the_jacobians(channel: int) -> None:
     with training.reproducible(2):
         coupling = flow.DetailCoupling(channel)
-        nn.init.normal_(coupling.net[-1].weight, 0.0, 0.1)
+        randomise(coupling, 0.1)
         x, context = torch.randn(48), torch.randn(1, 32, 4, 4)
 
     def flat(row: Tensor) -> Tensor:
