@@ -72,7 +72,5 @@ def test_a_name_that_leads_nowhere_is_refused(tmp_path: Path, bind: dict[str, st
 
 def test_an_unknown_schedule_is_refused(tmp_path: Path) -> None:
     directory = edit_manifest(steps_bundle(tmp_path), lambda words: words["schedule"].update(kind="cubic"))
-    with pytest.raises(
-        BundleError, match=r"schedule\.kind: .*'cubic' here; there are: raster, annealing"
-    ):
+    with pytest.raises(BundleError, match=r"schedule\.kind: .*'cubic' here; there are: raster, annealing"):
         compile_program(manifest_of(directory), "generate")
