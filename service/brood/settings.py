@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     models: AnyPath | None = Field(default=None, description="directory of bundles; none: the shipped ones")
     names: Names = Field(default=(), description="models to load; none: all of the directory")
     host: str = Field(default="127.0.0.1", description="address that all ports listen on")
+    host_names: Names = Field(
+        default=(), description="more Host names that a server on loopback answers to, with commas"
+    )
     http_port: Port = Field(default=8000, description="0: any free port")
     grpc_port: Port = Field(default=9000, description="0: any free port")
     metrics_port: Port = Field(default=9464, description="0: any free port")

@@ -48,7 +48,9 @@ def test_a_flag_beats_the_environment_and_that_the_file(file: Path, monkeypatch:
 
 def test_a_variable_holds_several_names_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROOD_NAMES", "glyphs-vae, glyphs-gan,")
+    monkeypatch.setenv("BROOD_HOST_NAMES", "brood.example.org")
     assert read_settings({}).names == ("glyphs-vae", "glyphs-gan")
+    assert read_settings({}).host_names == ("brood.example.org",)
 
 
 def test_paths_do_not_depend_on_the_working_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from brood.engine.rows import Job, Row, RowState
 from brood.protocol.errors import BroodError, Cancelled, DeadlineExceeded
 from brood.protocol.events import Done, Event, Failed, Sample, Usage
 
+FEW_DEADLINES = 1000
 Told = tuple[str, Event]  # request id, what happened
 
 
@@ -37,7 +38,7 @@ class Scheduler:
         self._ready: dict[Group, list[Row]] = defaultdict(list)  # started, in the order they became ready
         self._queues: dict[Group, list[tuple[float, int, Job]]] = defaultdict(list)  # heaps of jobs with rows to start
         self._free: dict[tuple[str, int], list[int]] = {}  # free slots of each model
-        self._expiring: list[tuple[float, int, Job]] = []  # heap by deadline
+        self._expiring: list[tuple[float, str]] = []  # heap of (deadline, request id); may name jobs that have ended
 
     def add(self, job: Job) -> None:
         """Take an admitted job."""
@@ -47,7 +48,8 @@ class Scheduler:
         self.backlog_s += job.remaining_s
         heapq.heappush(self._queues[job.groups[0]], (job.tag, next(self._order), job))
         if job.generation.deadline is not None:
-            heapq.heappush(self._expiring, (job.generation.deadline, next(self._order), job))
+            heapq.heappush(self._expiring, (job.generation.deadline, job.generation.request_id))
+            self._forget_ended_deadlines()
 
     def cancel(self, request_id: str) -> list[Told]:
         """End a job because its caller is gone; nothing happens if it has ended already."""
@@ -58,8 +60,9 @@ class Scheduler:
         """End the jobs whose deadline has passed."""
         told = []
         while self._expiring and self._expiring[0][0] <= now:
-            _, _, job = heapq.heappop(self._expiring)
-            if not job.ended:
+            deadline, request_id = heapq.heappop(self._expiring)
+            job = self.jobs.get(request_id)
+            if job is not None and job.generation.deadline == deadline:
                 told.append(self._end(job, DeadlineExceeded(_late(job, now), field="deadline_ms")))
         return told
 
@@ -100,6 +103,13 @@ class Scheduler:
                 row.advance()
                 self._ready[row.group].append(row)
         return told
+
+    def _forget_ended_deadlines(self) -> None:
+        """Most requests end long before their deadlines: keep the heap in proportion to what runs."""
+        if len(self._expiring) > 2 * len(self.jobs) + FEW_DEADLINES:
+            running = [(job.generation.deadline, name) for name, job in self.jobs.items()]
+            self._expiring = [(deadline, name) for deadline, name in running if deadline is not None]
+            heapq.heapify(self._expiring)
 
     def _runnable(self) -> Iterator[tuple[float, Group, EngineModel]]:
         """The lowest tag of every group that has a row to run."""

@@ -48,7 +48,9 @@ class Colocated:
         self._host = Host(options, self._metrics, self._on_model)
         limits = Limits(max_n=settings.max_n, max_body_bytes=settings.max_body_bytes)
         self._plane = DataPlane(self._host, limits, self._metrics, required=settings.names)
-        self._servers = Servers(self._plane, ServerOptions(settings.host, settings.http_port, settings.grpc_port))
+        self._servers = Servers(
+            self._plane, ServerOptions(settings.host, settings.http_port, settings.grpc_port, settings.host_names)
+        )
         self._loading: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

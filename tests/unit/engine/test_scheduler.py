@@ -164,6 +164,18 @@ def test_a_deadline_ends_a_request_where_it_is(steps: EngineModel) -> None:
     assert ids(plan) == [("fine", 0)]
 
 
+def test_deadlines_of_ended_requests_are_forgotten(once: EngineModel) -> None:
+    scheduler = Scheduler()
+    add(scheduler, once, "late", deadline=50.0, n=9000)
+    for number in range(5000):
+        add(scheduler, once, str(number), deadline=1e6)
+        scheduler.cancel(str(number))
+    assert len(scheduler._expiring) < 1100
+    add(scheduler, once, "7", deadline=100.0)
+    assert [name for name, _ in scheduler.expire(50.0)] == ["late"]
+    assert [name for name, _ in scheduler.expire(100.0)] == ["7"]
+
+
 def test_a_failed_row_fails_its_request_and_no_other(once: EngineModel) -> None:
     scheduler = Scheduler()
     add(scheduler, once, "bad", n=3)
