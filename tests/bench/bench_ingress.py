@@ -32,9 +32,9 @@ from brood.protocol.wire.generator_pb2 import ListModelsRequest, ListModelsRespo
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "ingress.json"
 COMMAND = "python tests/bench/bench_ingress.py"
-MODES = ("bare", "own", "direct", "haproxy", "proxy")
+MODES = ("bare", "own", "own-thread", "direct", "haproxy", "proxy")
 IN_FLIGHT = 32
-ROUNDS = 5
+ROUNDS = 3
 WARM_UP_S = 0.5
 MEASURED_S = 2.0
 REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -52,14 +52,14 @@ class Mode:
         assert word == "ready"
         self.http_port, self.grpc_port = int(http), int(rpc)
 
-    def cpu_s(self) -> float:
-        """Processor seconds that its processes have used so far."""
+    def cpu_s(self) -> dict[int, float]:
+        """Processor seconds that each of its processes has used so far."""
         own = psutil.Process(self._process.pid)
-        spent = 0.0
+        found = {}
         for process in (own, *own.children(recursive=True)):
             times = process.cpu_times()
-            spent += times.user + times.system
-        return spent
+            found[process.pid] = times.user + times.system
+        return found
 
     def close(self) -> None:
         self._process.communicate(timeout=60)
@@ -114,9 +114,11 @@ LOADS: dict[str, Load] = {"http": load_http, "grpc": load_grpc}
 def measure(mode: Mode, load: Load) -> tuple[float, float]:
     """Calls a second, and CPU microseconds of a call."""
     uvloop.run(load(mode, WARM_UP_S))
-    cpu, began = mode.cpu_s(), time.perf_counter()
+    before, began = mode.cpu_s(), time.perf_counter()
     calls = uvloop.run(load(mode, MEASURED_S))
-    return calls / (time.perf_counter() - began), (mode.cpu_s() - cpu) / calls * 1e6
+    seconds = time.perf_counter() - began
+    spent = sum(total - before.get(pid, 0.0) for pid, total in mode.cpu_s().items())
+    return calls / seconds, spent / calls * 1e6
 
 
 def main(names: tuple[str, ...]) -> None:
@@ -135,7 +137,7 @@ def main(names: tuple[str, ...]) -> None:
     table = {name: {kind: summary(found) for kind, found in kinds.items()} for name, kinds in figures.items()}
     for name, kinds in table.items():
         print(
-            f"{name:8}",
+            f"{name:10}",
             *(f"{kind}: {found['calls_per_s']:>8} /s {found['cpu_us']:>6} µs" for kind, found in kinds.items()),
         )
     RESULT.write_text(json.dumps(head() | {"modes": table}, indent=2) + "\n")

@@ -3,8 +3,9 @@
 python tests/bench/ingress_modes.py MODE HTTP_PORT GRPC_PORT
 prints "ready HTTP_PORT GRPC_PORT" and serves until its standard input ends.
 
-Modes: `bare` (no Ray), `own` (a Serve replica that opens its own ports), `proxy` (Serve's default proxy), `haproxy`,
-`direct` (Serve's direct ingress, which picks its ports itself).
+Modes: `bare` (no Ray), `own` (a Serve replica with one event loop that opens its own ports), `own-thread` (the same on
+the second event loop that Serve runs by default), `direct` (Serve's direct ingress, which picks its ports itself),
+`haproxy`, `proxy` (Serve's default proxy).
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ from brood.protocol.wire.generator_pb2 import ListModelsRequest, ListModelsRespo
 
 SERVICE, METHOD = "brood.v1.Generator", "ListModels"
 HOST = "127.0.0.1"
-FLAGS = {"haproxy": "RAY_SERVE_ENABLE_HA_PROXY", "direct": "RAY_SERVE_ENABLE_DIRECT_INGRESS"}
+FLAGS = {
+    "own": {"RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0"},
+    "haproxy": {"RAY_SERVE_ENABLE_HA_PROXY": "1"},
+    "direct": {"RAY_SERVE_ENABLE_DIRECT_INGRESS": "1"},
+}
 ANSWER = b"ok"
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -87,9 +92,8 @@ def build_application() -> Any:
 
 def serve_on_ray(mode: str, http_port: int, grpc_port: int) -> tuple[int, int]:
     """Start Ray and Serve; the ports to call."""
-    if mode in FLAGS:
-        os.environ[FLAGS[mode]] = "1"
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Ray's workers would run at niceness 15, behind the client.
+    os.environ.update({"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0", **FLAGS.get(mode, {})})
     import ray
     from ray import serve
     from ray.serve.config import HTTPOptions, ProxyLocation, gRPCOptions
@@ -106,7 +110,7 @@ def serve_on_ray(mode: str, http_port: int, grpc_port: int) -> tuple[int, int]:
     )
     options: dict[str, Any] = {"ray_actor_options": {"num_cpus": 0}, "max_ongoing_requests": 1000}
     quiet = {"log_level": "ERROR", "enable_access_log": False}
-    if mode == "own":
+    if mode in ("own", "own-thread"):
         serve.start(proxy_location=ProxyLocation.Disabled, logging_config=quiet)
         serve.run(serve.deployment(OwnReplica, **options).bind(http_port, grpc_port), route_prefix=None)
         return http_port, grpc_port

@@ -67,6 +67,10 @@ def test_our_ports_listen_on_loopback_only(served: Served) -> None:
     assert {str(getattr(address, "ipv4_mapped", None) or address) for _, address in heard} == {"127.0.0.1"}
 
 
+def test_the_server_does_not_stand_behind_other_processes(served: Served) -> None:
+    assert served.replica().nice() == psutil.Process().nice()
+
+
 def test_broken_bundles_say_why_and_the_others_serve(served: Served, over_http: Client, tmp_path: Path) -> None:
     expected = {name: reason for name, (_, reason) in broken_bundles(tmp_path).items()}
     models = {model.name: model for model in over_http.models()}

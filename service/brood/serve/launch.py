@@ -51,6 +51,10 @@ def ray_variables() -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         # A token of this run: else Ray keeps one in the home directory, which it may not be allowed to write.
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        # Ray runs its workers at niceness 15: whatever else runs on the machine would come before the server.
+        "RAY_worker_niceness": "0",
+        # One event loop in the replica: gRPC wakes all there are for each event of any (docs/ray.md has the figures).
+        "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
         # A replica that hangs holds the ports that the next one needs.
         "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",
     }
