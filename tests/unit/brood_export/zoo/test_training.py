@@ -115,3 +115,10 @@ def test_unknown_and_untrained_models_are_named(tmp_path: pathlib.Path) -> None:
         training.module("nope")
     with pytest.raises(FileNotFoundError, match="train glyphs-vae first"):
         training.load("glyphs-vae", tmp_path)
+
+
+def test_denormals_count_as_zero_inside_the_block_only() -> None:
+    tiny = torch.tensor(1e-40)
+    with training.without_denormals():
+        assert float(tiny * 0.5) == 0.0
+    assert float(tiny * 0.5) > 0.0
