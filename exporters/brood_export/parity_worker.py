@@ -17,7 +17,8 @@ import numpy as np
 
 from brood.program import compile_program, run_row
 from brood.protocol.manifest import Manifest
-from brood.runtimes.base import LoadedGraph, RuntimeOptions, load_graphs
+from brood.runtimes.base import LoadedGraph, RuntimeOptions
+from brood.runtimes.load import load_graphs
 from brood_export.parity import Difference, compare, span_of, spans
 from brood_export.reference import Array, Call, Reference, Run
 

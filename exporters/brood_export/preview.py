@@ -12,7 +12,8 @@ from brood.media.pixels import to_pixels
 from brood.media.sheet import contact_sheet
 from brood.program import compile_program, run_row
 from brood.protocol.manifest import Manifest
-from brood.runtimes.base import LoadedGraph, RuntimeOptions, load_graphs
+from brood.runtimes.base import LoadedGraph, RuntimeOptions
+from brood.runtimes.load import load_graphs
 from brood_export.families.base import ExportSpec, Request, complete_params
 
 PREVIEW = "preview.png"

@@ -17,7 +17,8 @@ from torch.nn import functional
 import brood
 from brood.host.warmup import complete_params
 from brood.program import compile_program, run_row
-from brood.runtimes.base import RuntimeOptions, load_graphs
+from brood.runtimes.base import RuntimeOptions
+from brood.runtimes.load import load_graphs
 from brood.store.store import read_bundle, zoo_root
 from brood_client import Client
 from brood_export.zoo.classifier import verdict

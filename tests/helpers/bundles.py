@@ -12,7 +12,8 @@ import numpy as np
 
 from brood.program import compile_program, run_row
 from brood.protocol.manifest import FORMAT, Golden, Manifest, Parity
-from brood.runtimes.base import RuntimeOptions, load_graphs
+from brood.runtimes.base import RuntimeOptions
+from brood.runtimes.load import load_graphs
 from brood.store.files import MANIFEST, hash_file
 from brood.store.golden import GOLDEN, GoldenRun, write_golden
 from brood.store.store import write_manifest

@@ -20,7 +20,8 @@ from brood.host.warmup import complete_params
 from brood.program import compile_program, run_row
 from brood.protocol.events import Done, Event, Failed, Sample
 from brood.protocol.requests import Generation
-from brood.runtimes.base import RuntimeOptions, load_graphs
+from brood.runtimes.base import RuntimeOptions
+from brood.runtimes.load import load_graphs
 from brood.runtimes.slots import HostSlots
 from brood.store.store import read_bundle
 

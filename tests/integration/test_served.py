@@ -15,7 +15,8 @@ import pytest
 
 import brood
 from brood.program import compile_program, run_row
-from brood.runtimes.base import RuntimeOptions, load_graphs
+from brood.runtimes.base import RuntimeOptions
+from brood.runtimes.load import load_graphs
 from brood.store.store import read_bundle
 from brood_client import Client
 from helpers.bundles import broken_bundles

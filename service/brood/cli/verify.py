@@ -48,7 +48,8 @@ def compare(bundle: Bundle, threads: int) -> tuple[Table, int]:
     from brood.host.loading import gate
     from brood.program import compile_program
     from brood.protocol.errors import BroodError
-    from brood.runtimes.base import RuntimeOptions, load_graphs
+    from brood.runtimes.base import RuntimeOptions
+    from brood.runtimes.load import load_graphs
 
     graphs = load_graphs(bundle.directory, bundle.manifest, RuntimeOptions(threads))
     table = Table("golden", "operation", "max |Δ|", "tolerance", "verdict", box=None, pad_edge=False)

@@ -13,7 +13,8 @@ from brood.program import Program, compile_program, run_row
 from brood.protocol.errors import BundleError
 from brood.protocol.events import Determinism
 from brood.protocol.manifest import Manifest, State
-from brood.runtimes.base import LoadedGraph, RuntimeOptions, load_graphs
+from brood.runtimes.base import LoadedGraph, RuntimeOptions
+from brood.runtimes.load import load_graphs
 from brood.runtimes.slots import HostSlots
 from brood.store.golden import GoldenRun
 from brood.store.store import Bundle

@@ -5,15 +5,14 @@ A `LoadedGraph` is a pure function of rows. Tensors that persist between calls a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from brood.protocol.errors import BundleError, RuntimeFailed
-from brood.protocol.manifest import Graph, Manifest
+from brood.protocol.errors import RuntimeFailed
+from brood.protocol.manifest import Graph
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -44,40 +43,6 @@ class RuntimeOptions:
 
     threads: int  # within one graph call
     device: str = "cpu"
-
-
-GraphLoader = Callable[[Path, Graph, RuntimeOptions], LoadedGraph]
-
-
-def load_graphs(directory: Path, manifest: Manifest, options: RuntimeOptions) -> dict[str, LoadedGraph]:
-    """Load all graphs of a bundle.
-
-    Raises:
-        BundleError: a graph cannot be loaded, or its tensors are not what the manifest says.
-    """
-    return {name: _load(directory, name, graph, options) for name, graph in manifest.graphs.items()}
-
-
-def _load(directory: Path, name: str, graph: Graph, options: RuntimeOptions) -> LoadedGraph:
-    try:
-        return loader_of(graph.runtime)(directory / graph.file, graph, options)
-    except BundleError as error:
-        raise BundleError(f"graphs.{name}: {error.message}", field=f"graphs.{name}") from error
-
-
-def loader_of(runtime: str) -> GraphLoader:
-    """The loader of a runtime; imported on demand, so that a server of ONNX bundles never imports torch."""
-    if runtime == "onnx":
-        from brood.runtimes.onnx import load_onnx
-
-        return load_onnx
-    if runtime == "torchscript":
-        from brood.runtimes.torchscript import load_torchscript
-
-        return load_torchscript
-    from brood.runtimes.fake import load_fake
-
-    return load_fake
 
 
 def checked(outputs: dict[str, np.ndarray], spec: Graph, rows: int) -> dict[str, np.ndarray]:

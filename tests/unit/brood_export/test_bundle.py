@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from brood.program import compile_program, run_row
 from brood.protocol.manifest import Manifest
-from brood.runtimes.base import RuntimeOptions, load_graphs
+from brood.runtimes.base import RuntimeOptions
+from brood.runtimes.load import load_graphs
 from brood.store.store import read_bundle
 from brood_export import BundleExists, ParityFailed, export_bundle
 from brood_export.bundle import Exported, export_spec

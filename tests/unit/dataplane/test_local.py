@@ -15,7 +15,8 @@ from brood.dataplane.local import LocalModel
 from brood.program import compile_program, run_row
 from brood.protocol.errors import BundleError, InvalidArgument, ModelNotFound, RowFailed
 from brood.protocol.events import Accepted, Done, Sample
-from brood.runtimes.base import RuntimeOptions, load_graphs
+from brood.runtimes.base import RuntimeOptions
+from brood.runtimes.load import load_graphs
 from helpers.bundles import IMAGE, broken_bundles, once_bundle, picture, steps_bundle
 
 

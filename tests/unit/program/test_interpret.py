@@ -7,7 +7,8 @@ import pytest
 
 from brood.program import compile_program, run_row
 from brood.protocol.errors import RowFailed
-from brood.runtimes.base import LoadedGraph, RuntimeOptions, load_graphs
+from brood.runtimes.base import LoadedGraph, RuntimeOptions
+from brood.runtimes.load import load_graphs
 from brood.sampling.noise import noise
 from brood.store.store import Bundle, read_bundle
 from helpers.bundles import once_bundle, steps_bundle

@@ -9,8 +9,9 @@ import pytest
 
 from brood.protocol.errors import BundleError, RuntimeFailed
 from brood.protocol.manifest import Graph
-from brood.runtimes.base import RuntimeOptions, load_graphs
+from brood.runtimes.base import RuntimeOptions
 from brood.runtimes.fake import FakeGraph, load_fake
+from brood.runtimes.load import load_graphs
 from brood.store.store import read_bundle
 from helpers.bundles import once_bundle, relist
 

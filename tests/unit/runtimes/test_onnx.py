@@ -169,7 +169,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from brood.protocol.manifest import Graph
-from brood.runtimes.base import RuntimeOptions, loader_of
+from brood.runtimes.base import RuntimeOptions
+from brood.runtimes.load import loader_of
 graph = loader_of("onnx")(Path(sys.argv[1]), Graph.model_validate_json({spec!r}), RuntimeOptions(threads=1))
 graph(dict(x=np.ones((2, 3), np.float32), label=np.ones(2, np.int64)))
 assert not {{"torch", "onnx"}} & set(sys.modules), "imported"

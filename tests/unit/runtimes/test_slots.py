@@ -7,7 +7,8 @@ import pytest
 
 from brood.host.loading import model_state
 from brood.protocol.errors import RuntimeFailed
-from brood.runtimes.base import RuntimeOptions, load_graphs
+from brood.runtimes.base import RuntimeOptions
+from brood.runtimes.load import load_graphs
 from brood.runtimes.slots import HostSlots
 from brood.store.store import read_bundle
 from helpers.bundles import steps_bundle

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 import brood_export
 from brood.protocol.manifest import Graph, GraphInput, GraphOutput
-from brood.runtimes.base import LoadedGraph, RuntimeOptions, loader_of
+from brood.runtimes.base import LoadedGraph, RuntimeOptions
+from brood.runtimes.load import loader_of
 from brood_export.families.base import StepGraph
 from brood_export.targets import TARGETS
 from brood_export.targets.base import draw_inputs, tensors
