@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import suppress
 from functools import partial
@@ -52,9 +53,9 @@ class _LoopThread:
         self._thread.start()
 
     @property
-    def closed(self) -> bool:
-        """Whether it takes no more work."""
-        return self._loop.is_closed()
+    def current(self) -> bool:
+        """Whether the caller runs on it."""
+        return threading.current_thread() is self._thread
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Run to the end and give back its result."""
@@ -70,7 +71,8 @@ class _LoopThread:
 class LocalModel:
     """One loaded model. It has a method for each of its operations: ``model.generate(n=4, seed=7, label=3)``.
 
-    May be used by several threads at once. Close it, or use it as a context manager, to free its memory.
+    May be used by several threads at once. Its threads end when it is closed, left as a context manager, no longer
+    referred to, or when Python ends.
 
     Raises:
         BundleError: no version of the model could be loaded.
@@ -80,6 +82,7 @@ class LocalModel:
         self._thread = _LoopThread()
         self._host = Host(options, _Quiet())
         self._plane = DataPlane(self._host, Limits(), _Quiet())
+        self._end = weakref.finalize(self, _end, self._thread, self._host, self._plane)
         try:
             self._thread.do(self._host.start())
             self.manifest = _newest(self._host)
@@ -139,15 +142,12 @@ class LocalModel:
                 while True:
                     yield self._thread.do(events.__anext__())
         finally:
-            if not self._thread.closed:  # closing the model has ended its streams already
+            if self._end.alive:  # closing the model has ended its streams already
                 self._thread.do(events.aclose())
 
     def close(self) -> None:
         """Stop the engine and its threads; once is enough."""
-        if not self._thread.closed:
-            self._thread.do(self._host.stop())
-            self._plane.close()
-            self._thread.close()
+        self._end()
 
     def __enter__(self) -> Self:
         return self
@@ -202,6 +202,14 @@ def _gathered(events: Iterable[Event]) -> Result:
         case [Done(usage)]:
             return Result(accepted[0], tuple(sorted(samples, key=lambda sample: sample.index)), usage)
     raise Internal("the run stopped without saying how it ended")
+
+
+def _end(thread: _LoopThread, host: Host, plane: DataPlane) -> None:
+    """Stop everything. The garbage collector may call this on the very thread that would have to be waited for."""
+    if not thread.current:
+        thread.do(host.stop())
+        plane.close()
+        thread.close()
 
 
 def _newest(host: Host) -> Manifest:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -100,3 +103,19 @@ def test_a_broken_bundle_says_why_and_leaves_no_thread(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=reason):
         brood.load(str(directory))
     assert threading.active_count() == before
+
+
+def test_threads_end_with_the_last_reference(tmp_path: Path) -> None:
+    once_bundle(tmp_path)
+    before = {thread.name for thread in threading.enumerate()}
+    assert brood.load("once", models=str(tmp_path)).generate(n=2, seed=7).array.shape == (2, 1, 4, 4)
+    gc.collect()
+    assert {thread.name for thread in threading.enumerate()} <= before
+
+
+def test_a_model_left_open_ends_quietly_with_python(tmp_path: Path) -> None:
+    once_bundle(tmp_path)
+    load = f"brood.load('once', models={str(tmp_path)!r})"
+    code = f"import brood; model = {load}; print(model.generate(n=3, seed=7).seed)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert (ended.stdout, ended.stderr) == ("7\n", "")
