@@ -71,7 +71,7 @@ class Scheduler:
         choice = min(self._runnable(), default=None, key=lambda found: found[0])
         if choice is None:
             return None
-        tag, group, model = choice
+        (tag, _), group, model = choice
         self._virtual = max(self._virtual, tag)
         places = model.largest_bucket(group.graph)
         ready = self._ready[group]
@@ -111,16 +111,25 @@ class Scheduler:
             self._expiring = [(deadline, name) for deadline, name in running if deadline is not None]
             heapq.heapify(self._expiring)
 
-    def _runnable(self) -> Iterator[tuple[float, Group, EngineModel]]:
-        """The lowest tag of every group that has a row to run."""
+    def _runnable(self) -> Iterator[tuple[tuple[float, int], Group, EngineModel]]:
+        """The lowest tag of every group that has a row to run; equal tags go by arrival, started rows first.
+
+        A request that waits for a place ranks its group only if there is a place: it would keep the device with a group
+        that cannot serve it, and away from those that others wait for.
+        """
         for group, queue in self._queues.items():
             while queue and not queue[0][2].rows_waiting:
                 heapq.heappop(queue)
-            if queue and self._slots(queue[0][2].model):
-                yield queue[0][0], group, queue[0][2].model
+            if queue and self._has_place(group, queue[0][2].model):
+                tag, order, job = queue[0]
+                yield (tag, order), group, job.model
         for group, rows in self._ready.items():
             if rows:
-                yield min(row.job.tag for row in rows), group, rows[0].job.model
+                yield (min(row.job.tag for row in rows), -1), group, rows[0].job.model
+
+    def _has_place(self, group: Group, model: EngineModel) -> bool:
+        """Whether a row that has not started could be in the group's next call."""
+        return bool(self._slots(model)) and len(self._ready[group]) < model.largest_bucket(group.graph)
 
     def _slots(self, model: EngineModel) -> list[int]:
         key = (model.name, model.version)

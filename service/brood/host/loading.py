@@ -103,6 +103,6 @@ def model_state(manifest: Manifest) -> dict[str, State]:
 
 
 def _determinism(program: Program, measured: Measured) -> Determinism:
-    if all(stage.graph in measured.exact for stage in program.stages):
+    if not any(stage.graph in measured.inexact for stage in program.stages):
         return "exact"
     return "tolerance" if program.manifest.domain == "continuous" else "none"

@@ -1,5 +1,6 @@
 """The scheduler's contract, with hand-made reports: no graph runs here."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,44 @@ def test_a_newcomer_does_not_catch_up_on_what_it_missed(once: EngineModel) -> No
             served[name] += 1
         scheduler.commit(plan, good(plan))
     assert served["old"] >= 30
+
+
+def turns_until(scheduler: Scheduler, wanted: str, limit: int, each_turn: Callable[[int], None]) -> int:
+    """How many graph calls are made before one that serves the request."""
+    for turn in range(limit):
+        each_turn(turn)
+        plan = scheduler.plan(0.0)
+        if any(name == wanted for name, _ in ids(plan)):
+            return turn
+        assert plan is not None
+        scheduler.commit(plan, good(plan))
+    return limit
+
+
+def test_a_steady_stream_for_one_model_does_not_starve_another(once: EngineModel, steps: EngineModel) -> None:
+    """Each call is followed by more single-sample requests than it serves; the other model's turn still comes."""
+    scheduler = Scheduler()
+    for number in range(16):
+        add(scheduler, once, f"before-{number}")
+    add(scheduler, steps, "other")
+
+    def more(turn: int) -> None:
+        for number in range(9):
+            add(scheduler, once, f"{turn}-{number}")
+
+    assert turns_until(scheduler, "other", 20, more) <= 2
+
+
+def test_who_cannot_start_yet_does_not_hold_the_device(once: EngineModel, steps: EngineModel) -> None:
+    """All places of one model are taken by long rows and more wait for them: another model is served meanwhile."""
+    scheduler = Scheduler()
+    for number in range(40):
+        add(scheduler, steps, f"long-{number}", steps=50)
+    plan = scheduler.plan(0.0)
+    assert plan is not None
+    scheduler.commit(plan, good(plan))
+    add(scheduler, once, "other")
+    assert turns_until(scheduler, "other", 20, lambda turn: None) <= 1
 
 
 def test_started_rows_continue_before_new_ones_begin(steps: EngineModel) -> None:
