@@ -4,14 +4,12 @@ BroodError
 ├── RequestError                 the request is at fault; sending it again changes nothing
 │   ├── InvalidArgument          a field has a value that is not allowed
 │   ├── ModelNotFound            no such model, or no such version of it
-│   ├── GenerationNotFound       no such generation is running
 │   ├── RouteNotFound            no such address
 │   ├── MethodNotAllowed         the address exists, the verb does not
 │   ├── NotAcceptable            the answer cannot be given in the form asked for
 │   ├── UnsupportedMediaType     the body is not in a form that is read
 │   ├── PayloadTooLarge          the body is larger than the limit
 │   ├── HostRefused              the Host header names another machine
-│   ├── DeterminismUnavailable   the guarantee asked for cannot be given
 │   └── RowFailed                one sample came out non-finite
 ├── ModelUnavailable             the model failed to load; its reason is in the message
 ├── NotReady                     loading, or stopping
@@ -78,10 +76,6 @@ class ModelNotFound(RequestError):
     """No such model, or no such version of it."""
 
 
-class GenerationNotFound(RequestError):
-    """No generation of that id is running."""
-
-
 class RouteNotFound(RequestError):
     """No such address."""
 
@@ -104,10 +98,6 @@ class PayloadTooLarge(RequestError):
 
 class HostRefused(RequestError):
     """The Host header names another machine (protection against DNS rebinding)."""
-
-
-class DeterminismUnavailable(RequestError):
-    """The determinism guarantee asked for cannot be given by this model here."""
 
 
 class RowFailed(RequestError):
@@ -159,14 +149,12 @@ class ErrorRow:
 TABLE: dict[type[BroodError], ErrorRow] = {
     InvalidArgument: ErrorRow("invalid_argument", 400, "INVALID_ARGUMENT", False),
     ModelNotFound: ErrorRow("model_not_found", 404, "NOT_FOUND", False),
-    GenerationNotFound: ErrorRow("generation_not_found", 404, "NOT_FOUND", False),
     RouteNotFound: ErrorRow("not_found", 404, "UNIMPLEMENTED", False),
     MethodNotAllowed: ErrorRow("method_not_allowed", 405, "UNIMPLEMENTED", False),
     NotAcceptable: ErrorRow("not_acceptable", 406, "INVALID_ARGUMENT", False),
     UnsupportedMediaType: ErrorRow("unsupported_media_type", 415, "INVALID_ARGUMENT", False),
     PayloadTooLarge: ErrorRow("payload_too_large", 413, "RESOURCE_EXHAUSTED", False),
     HostRefused: ErrorRow("host_refused", 421, "PERMISSION_DENIED", False),
-    DeterminismUnavailable: ErrorRow("determinism_unavailable", 409, "FAILED_PRECONDITION", False),
     RowFailed: ErrorRow("row_failed", 422, "OUT_OF_RANGE", False),
     ModelUnavailable: ErrorRow("model_unavailable", 503, "FAILED_PRECONDITION", False),
     NotReady: ErrorRow("not_ready", 503, "UNAVAILABLE", True),

@@ -19,7 +19,6 @@ from brood.protocol.errors import InvalidArgument, invalid
 from brood.protocol.manifest import DType, Scalar
 
 SEED_LIMIT = 2**63
-OUTPUT_FORMATS = ("png", "npy", "raw")
 BASE64 = "base64 text (RFC 4648, with padding)"
 AXES_LIMIT = 16
 NAMES_LIMIT = 256

@@ -21,7 +21,6 @@ class SlotRuntime(Protocol):
     """How one model runs on one device."""
 
     capacity: int  # slots, numbered 0 … capacity−1
-    state_bytes: int  # memory of all slots
 
     def write(self, slot: int, name: str, value: np.ndarray) -> None:
         """Set a row's state tensor (its declared shape; cast to its dtype)."""
@@ -60,7 +59,6 @@ class HostSlots:
         self.capacity = capacity
         self._graphs = graphs
         self._state = {name: np.zeros((capacity, *spec.shape), spec.dtype) for name, spec in state.items()}
-        self.state_bytes = sum(tensor.nbytes for tensor in self._state.values())
 
     def write(self, slot: int, name: str, value: np.ndarray) -> None:
         self._state[name][slot] = value
