@@ -146,7 +146,10 @@ class Scheduler:
             if not job.rows_waiting:
                 continue
             rows.append(Row(job, job.made, free.pop()))
-            job.started = now if job.started is None else job.started
+            if job.started is None:
+                # Whoever had to wait for a place starts where the others are: else its old tag would keep the device
+                # from all other groups until it has caught up.
+                job.started, job.tag = now, max(job.tag, self._virtual)
             job.made += 1
             self.rows_waiting -= 1
             heapq.heappush(queue, (max(job.tag, tag + cost), next(self._order), job))

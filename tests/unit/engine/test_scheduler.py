@@ -147,6 +147,21 @@ def test_who_cannot_start_yet_does_not_hold_the_device(once: EngineModel, steps:
     assert turns_until(scheduler, "other", 20, lambda turn: None) <= 1
 
 
+def test_waiting_for_a_place_earns_no_right_to_the_device(once: EngineModel, steps: EngineModel) -> None:
+    """Whenever another model's request arrives, while long rows run or just as those behind them take over."""
+    for arrival in range(50):
+        scheduler = Scheduler()
+        for number in range(24):
+            add(scheduler, steps, f"long-{number}", steps=20)
+        for turn in range(arrival + 1):
+            plan = scheduler.plan(0.0)
+            assert plan is not None
+            if turn == arrival:
+                add(scheduler, once, "other")
+            scheduler.commit(plan, good(plan))
+        assert turns_until(scheduler, "other", 20, lambda turn: None) <= 2, arrival
+
+
 def test_started_rows_continue_before_new_ones_begin(steps: EngineModel) -> None:
     scheduler = Scheduler()
     add(scheduler, steps, "a", n=8, steps=3)
