@@ -4,18 +4,18 @@ A graph's tensor ``x`` of a stage is called ``bind.get("x", "x")`` in the operat
 look it up: ``state`` among the operation's state, ``param`` among its parameters, ``input`` among its inputs,
 ``schedule`` among the schedule's columns; ``noise`` carries its own source. ``input`` and ``param`` may also name a
 state (the result of an earlier stage) or be bound to a constant. An output goes to the state of its name if there is
-one, and else to the caller, if the operation has such an output.
+one, and else to the caller, if the operation has such an output. A preview's outputs are outputs of the operation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from brood.protocol.errors import BundleError
-from brood.protocol.manifest import GraphInput, Manifest, Noise, Operation, Scalar, Stage
+from brood.protocol.manifest import Graph, GraphInput, Manifest, Noise, Operation, Preview, Scalar, Stage
 from brood.sampling.schedules import COLUMNS, Schedule, make_schedule
 
 
@@ -31,6 +31,11 @@ class FromNoise:
     """Fresh random numbers for this step."""
 
     noise: Noise
+
+    def silent(self, schedule: Schedule, step: int) -> bool:
+        """Whether the numbers of this step are all 0 because they would be multiplied by 0."""
+        scale = self.noise.scale
+        return scale is not None and schedule.columns[scale][step] == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,21 @@ class ProgramStage:
     to_state: tuple[tuple[str, str], ...]  # (graph output, state) pairs
     to_caller: tuple[tuple[str, str], ...]  # (graph output, value) pairs
     ok: str | None  # graph output that tells whether a row is finite
+    variant: ProgramVariant | None = None
+
+    def at(self, schedule: Schedule, step: int) -> ProgramStage:
+        """What a row calls in this step: the stage itself, or its variant."""
+        found = self.variant
+        return self if found is None or schedule.columns[found.column][step] == found.unless else found.stage
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramVariant:
+    """Another graph for the steps whose schedule number is not ``unless``."""
+
+    stage: ProgramStage
+    column: str
+    unless: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +115,7 @@ class Program:
     operation: Operation
     stages: tuple[ProgramStage, ...]
     outputs: tuple[tuple[str, str, bool], ...]  # (output, value it is taken from, whether that is a state)
+    preview: ProgramStage | None = None  # of an unfinished row; its values are outputs of the operation
 
     def schedule(self, params: Mapping[str, Scalar]) -> Schedule:
         """The per-step numbers of a row with these parameters."""
@@ -122,35 +143,96 @@ def compile_program(manifest: Manifest, operation_name: str) -> Program:
         if value not in operation.state and value not in produced:
             raise _lost(f"{where}.outputs.{name}.value", value, sorted(produced | set(operation.state)))
         outputs.append((name, value, value in operation.state))
-    return Program(manifest, operation_name, operation, stages, tuple(outputs))
+    return Program(manifest, operation_name, operation, stages, tuple(outputs), _preview(manifest, operation, where))
 
 
-def _stage(manifest: Manifest, operation: Operation, stage: Stage, where: str) -> ProgramStage:
-    graph = manifest.graphs[stage.graph]
-    for bound in stage.bind:
-        if bound not in graph.inputs and bound not in graph.outputs:
-            raise _lost(f"{where}.bind", bound, [*graph.inputs, *graph.outputs])
+def _stage(manifest: Manifest, operation: Operation, words: Stage, where: str) -> ProgramStage:
+    known = dict.fromkeys(name for graph in _graphs(words) for name in _tensors(manifest.graphs[graph]))
+    if lost := next((name for name in words.bind if name not in known), None):
+        raise _lost(f"{where}.bind", lost, list(known))
+    wanted = {output.value or name for name, output in operation.outputs.items()} - set(operation.state)
+    made = [_call(manifest, operation, words, graph, wanted, where) for graph in _graphs(words)]
+    if words.variant is None:
+        return made[0]
+    stage, other = made
+    if _targets(stage) != _targets(other):
+        raise BundleError(f"{where}.variant: {other.graph!r} and {stage.graph!r} make different things", field=where)
+    usual, varied = _noises(stage), _noises(other)
+    if differs := [name for name in usual if varied.get(name, usual[name]) != usual[name]]:
+        raise BundleError(f"{where}.variant: input {differs[0]!r} of {other.graph!r} is other noise", field=where)
+    kind = manifest.schedule.kind if manifest.schedule else ""
+    if words.variant.column not in COLUMNS[kind]:
+        raise _lost(f"{where}.variant.column", words.variant.column, list(COLUMNS[kind]))
+    return replace(stage, variant=ProgramVariant(other, words.variant.column, words.variant.unless))
+
+
+def _targets(stage: ProgramStage) -> set[tuple[str, bool]]:
+    """What a stage makes: the name, and whether it is a state."""
+    return {(name, True) for _, name in stage.to_state} | {(name, False) for _, name in stage.to_caller}
+
+
+def _noises(stage: ProgramStage) -> dict[str, tuple[Noise, tuple[int, ...]]]:
+    """A stage's random inputs. They are drawn for some steps ahead, whichever graph those will call."""
+    return {feed.name: (feed.source.noise, feed.shape) for feed in stage.feeds if isinstance(feed.source, FromNoise)}
+
+
+def _graphs(stage: Stage) -> list[str]:
+    return [stage.graph] if stage.variant is None else [stage.graph, stage.variant.graph]
+
+
+def _tensors(graph: Graph) -> list[str]:
+    return [*graph.inputs, *graph.outputs]
+
+
+def _call(
+    manifest: Manifest, operation: Operation, stage: Stage | Preview, graph_name: str, wanted: set[str], where: str
+) -> ProgramStage:
+    graph = manifest.graphs[graph_name]
     feeds = tuple(
         Feed(name, _source(manifest, operation, stage, name, spec, where), np.dtype(spec.dtype), spec.shape)
         for name, spec in graph.inputs.items()
     )
-    wanted = {output.value or name for name, output in operation.outputs.items()}
     targets = [(name, str(stage.bind.get(name, name))) for name, spec in graph.outputs.items() if spec.role != "ok"]
     return ProgramStage(
-        graph=stage.graph,
-        per_step=stage.repeat == "schedule",
+        graph=graph_name,
+        per_step=isinstance(stage, Stage) and stage.repeat == "schedule",
         feeds=feeds,
         to_state=tuple((name, target) for name, target in targets if target in operation.state),
-        to_caller=tuple((name, target) for name, target in targets if target in wanted - set(operation.state)),
+        to_caller=tuple((name, target) for name, target in targets if target in wanted),
         ok=next((name for name, spec in graph.outputs.items() if spec.role == "ok"), None),
     )
 
 
-def _source(manifest: Manifest, operation: Operation, stage: Stage, name: str, spec: GraphInput, where: str) -> Source:
+def _preview(manifest: Manifest, operation: Operation, where: str) -> ProgramStage | None:
+    """The preview as a stage that changes nothing: everything it makes goes to the caller."""
+    words = operation.preview
+    if words is None:
+        return None
+    where = f"{where}.preview"
+    stage = _call(manifest, operation, words, words.graph, set(operation.outputs), where)
+    for feed in stage.feeds:
+        if not isinstance(feed.source, FromState | FromParam | Constant):
+            role = manifest.graphs[words.graph].inputs[feed.name].role
+            raise BundleError(
+                f"{where}: input {feed.name!r} is of role {role}; allowed: state, param, and what is bound to a "
+                "state or a number",
+                field=where,
+            )
+    if not stage.to_caller:
+        raise _lost(f"{where}.bind", ", ".join(manifest.graphs[words.graph].outputs), list(operation.outputs))
+    return replace(stage, to_state=())
+
+
+def _source(
+    manifest: Manifest, operation: Operation, stage: Stage | Preview, name: str, spec: GraphInput, where: str
+) -> Source:
     target = stage.bind.get(name, name)
     if not isinstance(target, str):
         return Constant(float(target))
     if spec.noise is not None:
+        columns = COLUMNS[manifest.schedule.kind] if manifest.schedule else ()
+        if spec.noise.scale not in (None, *columns):
+            raise _lost(f"graphs.*.inputs.{name}.noise.scale", str(spec.noise.scale), list(columns))
         return FromNoise(spec.noise)
     if spec.role == "schedule" and manifest.schedule and target in COLUMNS[manifest.schedule.kind]:
         return FromSchedule(target)

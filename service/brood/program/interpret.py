@@ -24,7 +24,8 @@ from brood.program.compile import (
     Program,
     ProgramStage,
 )
-from brood.protocol.errors import RowFailed
+from brood.program.initial import mixed
+from brood.protocol.errors import RowFailed, RuntimeFailed
 from brood.protocol.manifest import Noise, Scalar, State
 from brood.runtimes.base import LoadedGraph
 from brood.sampling.noise import noise
@@ -40,13 +41,15 @@ class _Row:
         self.schedule = program.schedule(params)
         self.state = {name: self._initial(spec) for name, spec in program.operation.state.items()}
         self.values: dict[str, np.ndarray] = {}
+        self.lengths: dict[str, int] = {}  # of states that grow
 
     def _initial(self, spec: State) -> np.ndarray:
-        if spec.noise is not None:
-            return self._noise(spec.noise, spec.shape, 0).astype(spec.dtype)
-        if spec.input is not None:
-            return self.inputs[spec.input].astype(spec.dtype)
-        return np.zeros(spec.shape, spec.dtype)
+        drawn = None if spec.noise is None else self._noise(spec.noise, spec.shape, 0)
+        given = None if spec.input is None else self.inputs[spec.input]
+        if spec.init == "mix" and drawn is not None:
+            return mixed(self.schedule, drawn, given).astype(spec.dtype)
+        found = next((value for value in (drawn, given) if value is not None), np.zeros(spec.shape))
+        return found.astype(spec.dtype)
 
     def _noise(self, spec: Noise, shape: tuple[int, ...], step: int) -> np.ndarray:
         return noise(spec.distribution, seed=self.seed, stream=spec.stream, index=self.index, step=step, shape=shape)
@@ -62,19 +65,32 @@ class _Row:
                 value = self.params[name]
             case FromSchedule(name):
                 value = self.schedule.columns[name][step]
-            case FromNoise(spec):
-                value = self._noise(spec, feed.shape, step)
+            case FromNoise(spec) as source:
+                value = 0 if source.silent(self.schedule, step) else self._noise(spec, feed.shape, step)
             case Constant(number):
                 value = number
         return np.broadcast_to(np.asarray(value).astype(feed.dtype), feed.shape)[None].copy()
 
-    def run(self, stage: ProgramStage, graph: LoadedGraph, step: int) -> None:
+    def run(self, stage: ProgramStage, graphs: Mapping[str, LoadedGraph], step: int) -> None:
         """Call one graph once and keep what it gives."""
+        stage = stage.at(self.schedule, step)
+        graph = graphs[stage.graph]
         outputs = graph({feed.name: self.value(feed, step) for feed in stage.feeds})
         if stage.ok is not None and not outputs[stage.ok][0]:
             raise RowFailed(f"sample {self.index} is not finite", index=self.index)
-        self.state.update({state: outputs[name][0] for name, state in stage.to_state})
+        for name, state in stage.to_state:
+            axis = graph.spec.outputs[name].axis
+            self.state[state] = outputs[name][0] if axis is None else self._appended(state, outputs[name][0], axis)
         self.values.update({value: outputs[name][0] for name, value in stage.to_caller})
+
+    def _appended(self, state: str, more: np.ndarray, axis: int) -> np.ndarray:
+        """A growing state with one more slice behind those it has."""
+        grown, start = self.state[state].copy(), self.lengths.get(state, 0)
+        self.lengths[state] = start + more.shape[axis]
+        if self.lengths[state] > grown.shape[axis]:
+            raise RuntimeFailed(f"state {state!r} is full: {grown.shape[axis]} along axis {axis}")
+        grown[(slice(None),) * axis + (slice(start, self.lengths[state]),)] = more
+        return grown
 
 
 def run_row(
@@ -100,11 +116,12 @@ def run_row(
 
     Raises:
         RowFailed: the network's output was not finite.
+        RuntimeFailed: a graph call failed, or a state grew over its length.
     """
     row = _Row(program, seed, index, params, inputs)
     for stage in program.stages:
         for step in range(row.schedule.steps if stage.per_step else 1):
-            row.run(stage, graphs[stage.graph], step)
+            row.run(stage, graphs, step)
     return {
         name: np.asarray((row.state if is_state else row.values)[value]) for name, value, is_state in program.outputs
     }

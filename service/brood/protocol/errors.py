@@ -10,6 +10,8 @@ BroodError
 │   ├── UnsupportedMediaType     the body is not in a form that is read
 │   ├── PayloadTooLarge          the body is larger than the limit
 │   ├── HostRefused              the Host header names another machine
+│   ├── DeterminismUnavailable   bit for bit the same cannot be promised here
+│   ├── DeadlineInfeasible       the deadline is shorter than the samples take alone
 │   └── RowFailed                one sample came out non-finite
 ├── ModelUnavailable             the model failed to load; its reason is in the message
 ├── NotReady                     loading, or stopping
@@ -100,6 +102,14 @@ class HostRefused(RequestError):
     """The Host header names another machine (protection against DNS rebinding)."""
 
 
+class DeterminismUnavailable(RequestError):
+    """The request wants samples that are bit for bit reproducible, and this model does not promise that here."""
+
+
+class DeadlineInfeasible(RequestError):
+    """The deadline is shorter than the samples are predicted to take on an idle device; no work was begun."""
+
+
 class RowFailed(RequestError):
     """One sample came out non-finite for these parameters; the others are unharmed."""
 
@@ -155,6 +165,8 @@ TABLE: dict[type[BroodError], ErrorRow] = {
     UnsupportedMediaType: ErrorRow("unsupported_media_type", 415, "INVALID_ARGUMENT", False),
     PayloadTooLarge: ErrorRow("payload_too_large", 413, "RESOURCE_EXHAUSTED", False),
     HostRefused: ErrorRow("host_refused", 421, "PERMISSION_DENIED", False),
+    DeterminismUnavailable: ErrorRow("determinism_unavailable", 409, "FAILED_PRECONDITION", False),
+    DeadlineInfeasible: ErrorRow("deadline_infeasible", 422, "DEADLINE_EXCEEDED", False),
     RowFailed: ErrorRow("row_failed", 422, "OUT_OF_RANGE", False),
     ModelUnavailable: ErrorRow("model_unavailable", 503, "FAILED_PRECONDITION", False),
     NotReady: ErrorRow("not_ready", 503, "UNAVAILABLE", True),

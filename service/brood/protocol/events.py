@@ -1,4 +1,7 @@
-"""What happens to a generation, as the engine tells it: accepted, sample after sample, then done or failed."""
+"""What happens to a generation, as the engine tells it.
+
+Accepted first; then, as they come, progress and previews (only where asked for) and samples; done or failed last.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,28 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a generation is."""
+
+    steps: int  # graph calls made, summed over rows
+    of: int  # graph calls that all rows take together
+    finished: int  # rows
+    n: int  # rows
+    eta_s: float  # predicted seconds until the last row is finished
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an unfinished row looks like."""
+
+    index: int
+    seed: int
+    step: int  # how many steps it has behind it
+    of: int  # how many it takes
+    outputs: Mapping[str, np.ndarray]  # those of the operation's outputs that its preview makes
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What a generation took."""
 
@@ -59,4 +84,4 @@ class Failed:
     error: BroodError
 
 
-Event = Accepted | Sample | Done | Failed
+Event = Accepted | Progress | Preview | Sample | Done | Failed

@@ -24,7 +24,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 DType = Literal[
     "bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64"
 ]
-Family = Literal["gan", "vae", "flow", "pixelrnn", "rbm", "boltzmann", "function"]
+Family = Literal["gan", "vae", "flow", "pixelrnn", "rbm", "boltzmann", "diffusion", "function"]
 Dim = Annotated[int, Field(ge=1)]
 RowShape = tuple[Dim, ...]  # the dimensions of one row, without the rows axis
 Scalar = bool | int | float | str
@@ -52,6 +52,9 @@ class Noise(Words):
 
     distribution: Literal["normal", "uniform"]
     stream: int = Field(ge=0, lt=2**32, description="fixed for a latent, the same in every operation")
+    scale: Identifier | None = Field(
+        default=None, description="schedule column that the graph multiplies it by; where that is 0, so is the noise"
+    )
 
 
 class GraphInput(Words):
@@ -72,12 +75,20 @@ class GraphInput(Words):
 class GraphOutput(Words):
     """One output of a graph; its full shape is ``[rows, *shape]``.
 
-    ``ok`` (bool, no further axes) tells whether the network's output was finite before any clamp.
+    ``ok`` (bool, no further axes) tells whether the network's output was finite before any clamp. ``append`` is one
+    more slice of a state along ``axis`` (counted without the rows axis), written behind those that are there.
     """
 
     dtype: DType
     shape: RowShape = ()
-    role: Literal["state", "output", "ok"]
+    role: Literal["state", "output", "ok", "append"]
+    axis: int | None = Field(default=None, ge=0, description="of role append: along which the state grows")
+
+    @model_validator(mode="after")
+    def _append_has_an_axis(self) -> Self:
+        if (self.role == "append") != (self.axis is not None) or (self.axis or 0) >= max(1, len(self.shape)):
+            raise ValueError("'axis' must be given for role 'append', and only there; it is one of the row's own axes")
+        return self
 
 
 class Graph(Words):
@@ -105,6 +116,9 @@ class Param(Words):
     maximum: float | None = None
     choices: tuple[Scalar, ...] | None = None
     unit: str | None = None
+    alternatives: dict[str, str] = Field(
+        default={}, description="well-known values that are not offered, and what to use instead"
+    )
     description: str
 
 
@@ -120,19 +134,32 @@ class Input(Words):
 
 
 class State(Words):
-    """A tensor that a row carries from one graph call to the next."""
+    """A tensor that a row carries from one graph call to the next.
+
+    ``mix`` begins with i0·input + i1·noise (without an input: i1·noise), where (i0, i1) is what the row's schedule
+    says (`brood.sampling.schedules.Schedule.init`).
+    """
 
     dtype: DType
     shape: RowShape = ()
-    init: Literal["noise", "zeros", "input"]
+    init: Literal["noise", "zeros", "input", "mix"]
     noise: Noise | None = None
     input: Identifier | None = None
 
     @model_validator(mode="after")
     def _init_has_its_source(self) -> Self:
-        if (self.init == "noise") != (self.noise is not None) or (self.init == "input") != (self.input is not None):
+        noise, given = self.noise is not None, self.input is not None
+        if noise != (self.init in ("noise", "mix")) or (given != (self.init == "input") and self.init != "mix"):
             raise ValueError(f"init {self.init!r} needs exactly its own source ('noise' or 'input')")
         return self
+
+
+class Variant(Words):
+    """Another graph for the steps whose schedule number is not ``unless``; both write the same states."""
+
+    graph: Identifier
+    column: Identifier = Field(description="of the schedule: one number a step")
+    unless: float
 
 
 class Stage(Words):
@@ -140,6 +167,20 @@ class Stage(Words):
 
     graph: Identifier
     repeat: Literal["once", "schedule"] = "once"
+    bind: dict[Identifier, Identifier | float] = {}
+    variant: Variant | None = None
+
+    @model_validator(mode="after")
+    def _variants_are_of_steps(self) -> Self:
+        if self.variant is not None and self.repeat != "schedule":
+            raise ValueError("'variant' needs repeat 'schedule'")
+        return self
+
+
+class Preview(Words):
+    """A graph that makes outputs of a row that is not finished yet, from its state; run for rows that asked."""
+
+    graph: Identifier
     bind: dict[Identifier, Identifier | float] = {}
 
 
@@ -161,14 +202,16 @@ class Operation(Words):
     params: dict[Identifier, Param] = {}
     state: dict[Identifier, State] = {}
     stages: tuple[Stage, ...] = Field(min_length=1)
+    preview: Preview | None = None
     outputs: dict[Identifier, Output] = Field(min_length=1)
 
 
 class Schedule(Words):
-    """Which schedule function makes the per-step numbers, and its fixed numbers (``brood.sampling.schedules``)."""
+    """Which schedule function makes the per-step numbers, and what is fixed of it (``brood.sampling.schedules``)."""
 
     kind: Identifier
     numbers: dict[Identifier, float] = {}
+    words: dict[Identifier, str] = {}
 
 
 class Sample(Words):
@@ -234,8 +277,12 @@ class Manifest(Words):
             for number, stage in enumerate(operation.stages):
                 if stage.graph not in self.graphs:
                     raise ValueError(f"operations.{name}.stages.{number}.graph: no graph {stage.graph!r}")
+                if stage.variant is not None and stage.variant.graph not in self.graphs:
+                    raise ValueError(f"operations.{name}.stages.{number}.variant: no graph {stage.variant.graph!r}")
                 if stage.repeat == "schedule" and self.schedule is None:
                     raise ValueError(f"operations.{name}.stages.{number}.repeat: the manifest has no schedule")
+            if operation.preview is not None and operation.preview.graph not in self.graphs:
+                raise ValueError(f"operations.{name}.preview.graph: no graph {operation.preview.graph!r}")
         for golden in self.golden:
             if golden.operation not in self.operations:
                 raise ValueError(f"golden.{golden.id}.operation: no operation {golden.operation!r}")

@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from brood.protocol.errors import InvalidArgument, invalid
 from brood.protocol.manifest import DType, Scalar
 
+Priority = Literal["interactive", "bulk"]
 SEED_LIMIT = 2**63
 BASE64 = "base64 text (RFC 4648, with padding)"
 AXES_LIMIT = 16
@@ -88,6 +89,12 @@ class GenerateRequest(Asked):
     inputs: Annotated[dict[str, InputValue], BeforeValidator(_few)] = {}
     output: OutputChoice = OutputChoice()
     deadline_ms: float | None = Field(default=None, gt=0, le=86_400_000, description="from arrival, in ms")
+    priority: Priority = Field(default="interactive", description="bulk: may wait for whoever is interactive")
+    determinism: Literal["any", "exact"] = Field(
+        default="any", description="exact: bit for bit reproducible, or refused"
+    )
+    progress_every: int | None = Field(default=None, ge=1, description="tell progress after every so many steps")
+    preview_every: int | None = Field(default=None, ge=1, description="preview of each sample every so many steps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,11 @@ class Generation:
     params: Mapping[str, Scalar]  # every parameter of the operation, defaults filled in
     inputs: Mapping[str, np.ndarray]  # every input of the operation, each [n, *shape], its declared dtype
     deadline: float | None  # on the engine's clock, in seconds
+    priority: Priority = "interactive"
+    tenant: str = ""  # on whose behalf; tenants share the device fairly
+    exact: bool = False  # only at batch sizes that are certified to give the same bits
+    progress_every: int | None = None  # steps
+    preview_every: int | None = None  # steps
 
 
 def complaint(error: ValidationError) -> InvalidArgument:
