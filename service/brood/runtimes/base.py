@@ -5,9 +5,9 @@ A `LoadedGraph` is a pure function of rows. Tensors that persist between calls a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -26,14 +26,46 @@ class LoadedGraph(Protocol):
         """Run once.
 
         Args:
-            inputs: every input of the graph, C-contiguous, ``[rows, *shape]`` of its declared dtype.
+            inputs: every input of the graph, C-contiguous, ``[rows, *shape]`` of its declared dtype. They may be
+                read-only, and stay as they are.
 
         Returns:
-            Every output of the graph, ``[rows, *shape]`` of its declared dtype.
+            Every output of the graph, ``[rows, *shape]`` of its declared dtype, C-contiguous, each in memory of its
+            own: it is the caller's to write to.
 
         Raises:
             RuntimeFailed: the runtime refused the arguments or failed to execute.
         """
+        ...
+
+
+class DeviceTensor(Protocol):
+    """A tensor in a device's memory. It never changes."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """All dimensions, rows first."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Of its numbers."""
+        ...
+
+    def numpy(self) -> np.ndarray:
+        """Its numbers in main memory, read-only; copied from the device once."""
+        ...
+
+
+Tensor = np.ndarray | DeviceTensor
+
+
+@runtime_checkable
+class DeviceGraph(LoadedGraph, Protocol):
+    """A graph on a device with a memory of its own, which tensors need not leave between two calls."""
+
+    def on_device(self, inputs: Mapping[str, Tensor], stay: Collection[str]) -> dict[str, Tensor]:
+        """The same as a call; inputs may be on the device already, and the outputs named in ``stay`` are left there."""
         ...
 
 
@@ -45,7 +77,10 @@ class RuntimeOptions:
     device: str = "cpu"
 
 
-def checked(outputs: dict[str, np.ndarray], spec: Graph, rows: int) -> dict[str, np.ndarray]:
+AnyTensor = TypeVar("AnyTensor", bound=Tensor)
+
+
+def checked(outputs: dict[str, AnyTensor], spec: Graph, rows: int) -> dict[str, AnyTensor]:
     """The outputs of a call, held against the declared shapes.
 
     Raises:
@@ -59,3 +94,8 @@ def checked(outputs: dict[str, np.ndarray], spec: Graph, rows: int) -> dict[str,
                 f"declared {declared.dtype}{[rows, *declared.shape]}"
             )
     return outputs
+
+
+def on_host(tensor: Tensor) -> np.ndarray:
+    """A tensor's numbers in main memory; read-only if it lies on a device."""
+    return tensor if isinstance(tensor, np.ndarray) else tensor.numpy()

@@ -8,15 +8,20 @@ What a graph computes is written in its file, a JSON object:
      "fails_on": {"input": "label", "equals": 9}}
 
 - ``sum``: Σ times · Π of, in float64, cast once to the declared dtype. ``of`` names inputs; one with fewer axes than
-  another is spread over the missing last ones. The example is x' = 0.5·x + noise·scale + 3.
+  the output is spread over the missing last ones, and one that is longer than the output where that has length 1 is
+  summed up there (what a row's state has grown to). The example is x' = 0.5·x + noise·scale + 3.
 - ``finite``: per row, whether all numbers of an input, or of an output written before, are finite.
-- ``bucket_dependent``: every sum is multiplied by 1 + rows/2¹⁶, so its bits depend on how many rows the call has.
+- ``bucket_dependent``: every sum is multiplied by 1 + rows/2¹⁶, so its bits depend on how many rows the call has;
+  with ``bucket_dependent_from``, only in calls of at least so many rows.
 - ``fails_on``: the call fails when any row's input has that value, as a device error would.
+- ``wrong_shape_on``, said like ``fails_on``: every output is one row short, as a graph with a fixed size would be.
+- ``hangs_on``, said like ``fails_on``: the call calls `hang`, as a device that stopped answering would.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +46,7 @@ class _Output(_Words):
     finite: str | None = None
 
 
-class _FailsOn(_Words):
+class _When(_Words):
     input: str
     equals: float
 
@@ -49,7 +54,15 @@ class _FailsOn(_Words):
 class _Description(_Words):
     outputs: dict[str, _Output]
     bucket_dependent: bool = False
-    fails_on: _FailsOn | None = None
+    bucket_dependent_from: int = 1
+    fails_on: _When | None = None
+    wrong_shape_on: _When | None = None
+    hangs_on: _When | None = None
+
+
+def hang() -> None:
+    """What a call that hangs does: it never ends. Whoever must let go of it puts something else in this place."""
+    threading.Event().wait()
 
 
 class FakeGraph:
@@ -61,14 +74,17 @@ class FakeGraph:
 
     def __call__(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """See `LoadedGraph`."""
-        rows = self._rows(inputs)
-        fails_on = self._description.fails_on
-        if fails_on is not None and (inputs[fails_on.input] == fails_on.equals).any():
+        rows, words = self._rows(inputs), self._description
+        if _holds(words.hangs_on, inputs):
+            hang()
+        fails_on = words.fails_on
+        if fails_on is not None and _holds(fails_on, inputs):
             raise RuntimeFailed(f"graph input {fails_on.input!r} is {fails_on.equals:g}: the fake fails on it")
         values = dict(inputs)
-        for name in self._description.outputs:
+        for name in words.outputs:
             values[name] = self._output(name, values, rows)
-        return checked({name: values[name] for name in self.spec.outputs}, self.spec, rows)
+        given = rows - 1 if _holds(words.wrong_shape_on, inputs) else rows
+        return checked({name: values[name][:given] for name in self.spec.outputs}, self.spec, rows)
 
     def _rows(self, inputs: Arrays) -> int:
         """The number of rows, if every input is there and is what is declared."""
@@ -89,18 +105,26 @@ class FakeGraph:
         if output.finite is not None:
             finite: np.ndarray = np.isfinite(values[output.finite]).reshape(rows, -1).all(axis=1)
             return finite
-        scale = 1.0 + rows / 2**16 if self._description.bucket_dependent else 1.0
+        words = self._description
+        scale = 1.0 + rows / 2**16 if words.bucket_dependent and rows >= words.bucket_dependent_from else 1.0
         total = np.zeros((rows, *spec.shape))
         with np.errstate(over="ignore", invalid="ignore"):
             for term in output.sum:
-                factors = [_spread(values[factor], total.ndim) for factor in term.of]
+                factors = [_spread(values[factor], total.shape) for factor in term.of]
                 total = total + math.prod(factors, start=np.float64(term.times * scale))
             return total.astype(spec.dtype)
 
 
-def _spread(array: np.ndarray, axes: int) -> np.ndarray:
-    """float64, with axes of length one added at the end."""
-    return array.reshape(array.shape + (1,) * (axes - array.ndim)).astype(np.float64)
+def _holds(when: _When | None, inputs: Arrays) -> bool:
+    """Whether any row has that value."""
+    return when is not None and bool((inputs[when.input] == when.equals).any())
+
+
+def _spread(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """float64, with axes of length one added at the end, and longer ones summed up where ``shape`` has length one."""
+    array = array.reshape(array.shape + (1,) * (len(shape) - array.ndim)).astype(np.float64)
+    longer = tuple(axis for axis in range(1, len(shape)) if array.shape[axis] > shape[axis] == 1)
+    return array.sum(axis=longer, keepdims=True) if longer else array
 
 
 def load_fake(path: Path, spec: Graph, options: RuntimeOptions) -> FakeGraph:
@@ -114,6 +138,11 @@ def load_fake(path: Path, spec: Graph, options: RuntimeOptions) -> FakeGraph:
     except ValidationError as error:
         first = error.errors()[0]
         raise BundleError(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    _check_names(path, description, spec)
+    return FakeGraph(spec, description)
+
+
+def _check_names(path: Path, description: _Description, spec: Graph) -> None:
     if set(description.outputs) != set(spec.outputs):
         raise BundleError(f"{path.name}: outputs are {sorted(description.outputs)}, declared {sorted(spec.outputs)}")
     known = {*spec.inputs, *spec.outputs}
@@ -121,4 +150,6 @@ def load_fake(path: Path, spec: Graph, options: RuntimeOptions) -> FakeGraph:
         for used in [*(factor for term in output.sum for factor in term.of), *filter(None, [output.finite])]:
             if used not in known:
                 raise BundleError(f"{path.name}: outputs.{name}: no tensor is called {used!r}")
-    return FakeGraph(spec, description)
+    for when in filter(None, [description.fails_on, description.wrong_shape_on, description.hangs_on]):
+        if when.input not in spec.inputs:
+            raise BundleError(f"{path.name}: no input is called {when.input!r}")

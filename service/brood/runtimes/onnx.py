@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
-from brood.protocol.errors import BundleError, RuntimeFailed
+from brood.protocol.errors import BundleError
 from brood.protocol.manifest import Graph, GraphInput, GraphOutput
-from brood.runtimes.base import Arrays, RuntimeOptions, checked
+from brood.runtimes.base import RuntimeOptions
 from brood.runtimes.onnx_external import external_tensors
+from brood.runtimes.onnx_graph import DTYPES, OnnxDeviceGraph, OnnxGraph, reason_of
 
 DISTRIBUTIONS = {"onnxruntime": "cpu", "onnxruntime-gpu": "gpu"}  # → our extra that brings it; they share one module
 PROVIDERS: dict[str, tuple[str, dict[str, str]]] = {
@@ -21,14 +20,7 @@ PROVIDERS: dict[str, tuple[str, dict[str, str]]] = {
     # EXHAUSTIVE, the default, times algorithms at every new shape: slow, and another choice each time.
     "cuda": ("CUDAExecutionProvider", {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}),
 }
-DTYPES = {
-    **{f"tensor({name})": name for name in ("bool", "float16")},
-    **{f"tensor({kind}{bits})": f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)},
-    "tensor(float)": "float32",
-    "tensor(double)": "float64",
-}
 LOG_FATAL_ONLY = 4  # errors are raised as exceptions and need no second telling on stderr
-REASON_LIMIT = 300
 
 
 class _Node(Protocol):
@@ -37,25 +29,6 @@ class _Node(Protocol):
     name: str
     type: str
     shape: Sequence[int | str | None]
-
-
-class OnnxGraph:
-    """A `LoadedGraph` in an ONNX Runtime session."""
-
-    def __init__(self, spec: Graph, session: Any) -> None:
-        self.spec = spec
-        self._names = list(spec.outputs)
-        self._run: Callable[[list[str], dict[str, np.ndarray]], list[np.ndarray]] = session.run
-
-    def __call__(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        """See `LoadedGraph`. Lets other threads run meanwhile."""
-        feeds = inputs if isinstance(inputs, dict) else dict(inputs)
-        try:
-            outputs = self._run(self._names, feeds)
-        except Exception as error:  # ONNX Runtime's exceptions have no base of their own
-            raise RuntimeFailed(f"the graph call failed: {_reason(error)}") from error
-        rows = len(next(iter(feeds.values())))
-        return checked(dict(zip(self._names, outputs, strict=True)), self.spec, rows)
 
 
 def load_onnx(path: Path, spec: Graph, options: RuntimeOptions) -> OnnxGraph:
@@ -75,7 +48,7 @@ def load_onnx(path: Path, spec: Graph, options: RuntimeOptions) -> OnnxGraph:
     _check_tensors(f"{path.name}: output", session.get_outputs(), spec.outputs)
     if not spec.inputs:
         raise BundleError(f"{path.name}: a graph without inputs cannot know how many rows to make")
-    return OnnxGraph(spec, session)
+    return OnnxGraph(spec, session) if options.device == "cpu" else OnnxDeviceGraph(spec, session, options.device)
 
 
 def _check_self_contained(path: Path, content: bytes) -> None:
@@ -106,7 +79,7 @@ def _session(path: Path, content: bytes, options: RuntimeOptions) -> Any:
     try:
         session = onnxruntime.InferenceSession(content, settings, providers=[provider])
     except Exception as error:  # ONNX Runtime's exceptions have no base of their own
-        raise BundleError(f"{path.name}: ONNX Runtime refuses it: {_reason(error)}") from error
+        raise BundleError(f"{path.name}: ONNX Runtime refuses it: {reason_of(error)}") from error
     # Without its libraries a provider is dropped with a warning, and after an error with a message: both are refused.
     session.disable_fallback()
     _check_provider(options.device, session.get_providers())
@@ -164,8 +137,3 @@ def _present(distribution: str) -> bool:
     except metadata.PackageNotFoundError:
         return False
     return True
-
-
-def _reason(error: Exception) -> str:
-    """What went wrong, without the lead-in ``[ONNXRuntimeError] : 2 : INVALID_ARGUMENT :``, on one line."""
-    return " ".join(str(error).rsplit(" : ", 1)[-1].split())[:REASON_LIMIT]

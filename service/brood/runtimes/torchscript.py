@@ -6,6 +6,7 @@ Such a file is native code: it can do anything. Whether to trust it is for the s
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +27,28 @@ class TorchScriptGraph:
     def __init__(self, spec: Graph, module: torch.jit.ScriptModule) -> None:
         self.spec = spec
         self._module = module
+        self._weights = {_storage(tensor) for tensor in module.state_dict().values()}
 
     def __call__(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """See `LoadedGraph`. Lets other threads run meanwhile."""
         try:
-            outputs = self._call([_tensor(inputs[name]) for name in self.spec.inputs])
+            tensors = [_tensor(inputs[name]) for name in self.spec.inputs]
+            outputs = self._call(tensors)
         except (RuntimeError, TypeError, ValueError, KeyError) as error:
             raise RuntimeFailed(f"the graph call failed: {_reason(error)}") from error
         if len(outputs) != len(self.spec.outputs):
             raise RuntimeFailed(f"the graph gave {len(outputs)} outputs, declared {len(self.spec.outputs)}")
-        named = {name: output.numpy() for name, output in zip(self.spec.outputs, outputs, strict=True)}
+        own = self._own(outputs, {_storage(tensor) for tensor in tensors})
+        named = {name: output.numpy() for name, output in zip(self.spec.outputs, own, strict=True)}
         return checked(named, self.spec, len(next(iter(inputs.values()))))
+
+    def _own(self, outputs: Iterable[torch.Tensor], inputs: set[int]) -> Iterator[torch.Tensor]:
+        """Each output in memory of its own: a script may give an input, a weight, or one tensor twice."""
+        taken = inputs | self._weights
+        for output in outputs:
+            contiguous = output.contiguous()
+            yield contiguous.clone() if _storage(contiguous) in taken else contiguous
+            taken.add(_storage(contiguous))
 
     def _call(self, tensors: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """One call, as written: torch's optimiser would recompile in the first two calls, and again for other shapes.
@@ -80,6 +92,11 @@ def _check_inputs(path: Path, module: Any, declared: list[str]) -> None:
 def _tensor(array: np.ndarray) -> torch.Tensor:
     """The array's memory as a tensor; torch cannot express that memory is read-only, so that is copied."""
     return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+def _storage(tensor: torch.Tensor) -> int:
+    """Where the memory begins that a tensor lies in."""
+    return tensor.untyped_storage().data_ptr()
 
 
 def _reason(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """The fake runtime does what its file says, and fails as a real one would."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from brood.runtimes.fake import FakeGraph, load_fake
 from brood.runtimes.load import load_graphs
 from brood.store.store import read_bundle
 from helpers.bundles import once_bundle, relist
+from helpers.hanging import hanging
+from helpers.slot_graphs import noise, slot_graph
 
 OPTIONS = RuntimeOptions(threads=1)
 
@@ -65,6 +68,9 @@ def test_bits_depend_on_the_batch_only_if_asked(tmp_path: Path) -> None:
     steady, fickle = graph(tmp_path), graph(tmp_path, bucket_dependent=True)
     assert (steady(rows(0.3))["y"] == steady(rows(0.3, 0.7))["y"][:1]).all()
     assert (fickle(rows(0.3))["y"] != fickle(rows(0.3, 0.7))["y"][:1]).all()
+    partly = graph(tmp_path, bucket_dependent=True, bucket_dependent_from=3)
+    assert (partly(rows(0.3))["y"] == partly(rows(0.3, 0.7))["y"][:1]).all()
+    assert (partly(rows(0.3))["y"] != partly(rows(0.3, 0.7, 0.9))["y"][:1]).all()
 
 
 def test_it_fails_on_a_given_value(tmp_path: Path) -> None:
@@ -104,3 +110,34 @@ def test_a_description_that_makes_no_sense_names_its_graph(
     bundle = read_bundle(directory)
     with pytest.raises(BundleError, match=f"graphs.keep: keep.json: .*{reason}"):
         load_graphs(directory, bundle.manifest, OPTIONS)
+
+
+def test_a_longer_input_is_summed_up_where_the_output_has_one(tmp_path: Path) -> None:
+    step = slot_graph(tmp_path, "step")
+    grown = np.arange(24, dtype=np.float32).reshape(1, 2, 4, 3)
+    others = {"x": np.zeros((1, 3), np.float32), "told": np.zeros((1, 3), np.float32), "count": np.array([2])}
+    more = step({"grown": grown, **others, **noise(1)})["more"]
+    assert np.allclose(more, grown.sum(axis=2, keepdims=True) + 2 + 0.1)
+
+
+def test_it_gives_a_row_too_few_on_a_given_value(tmp_path: Path) -> None:
+    short = graph(tmp_path, wrong_shape_on={"input": "scale", "equals": 9})
+    short(rows(1.0, 2.0, scale=8.0))
+    with pytest.raises(RuntimeFailed, match=r"graph output 'y' is float32\[1, 2\], declared float32\[2, 2\]"):
+        short(rows(1.0, 2.0, scale=9.0))
+
+
+def test_it_hangs_on_a_given_value_until_it_is_let_go(tmp_path: Path) -> None:
+    stuck = graph(tmp_path, hangs_on={"input": "scale", "equals": 9})
+    with hanging() as held, ThreadPoolExecutor(1) as pool:
+        assert pool.submit(stuck, rows(1.0, scale=8.0)).result()["ok"].all()
+        call = pool.submit(stuck, rows(1.0, scale=9.0))
+        held.wait_for_call()
+        assert not call.done()
+        held.let_go()
+        assert call.result()["ok"].all()
+
+
+def test_words_about_inputs_name_inputs(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"graph.json: no input is called 'z'"):
+        graph(tmp_path, hangs_on={"input": "z", "equals": 9})

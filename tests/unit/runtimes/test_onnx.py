@@ -13,7 +13,8 @@ from onnx import TensorProto, helper
 from brood.protocol.errors import BundleError, RuntimeFailed
 from brood.protocol.manifest import Graph
 from brood.runtimes.base import RuntimeOptions
-from brood.runtimes.onnx import OnnxGraph, check_distributions, load_onnx
+from brood.runtimes.onnx import check_distributions, load_onnx
+from brood.runtimes.onnx_graph import OnnxGraph
 
 OPTIONS = RuntimeOptions(threads=1)
 WEIGHT = np.arange(3, dtype=np.float32)

@@ -30,6 +30,20 @@ class One(torch.nn.Module):
         return x * scale[:, None]
 
 
+class Same(torch.nn.Module):
+    """An input as it came, twice."""
+
+    def forward(self, x: Any, scale: Any) -> Any:
+        return x, x
+
+
+class Doubling(torch.nn.Module):
+    """Changes its input."""
+
+    def forward(self, x: Any, scale: Any) -> Any:
+        return x.mul_(2.0), x > 1.0
+
+
 def words() -> dict[str, Any]:
     return {
         "file": "graph.pt",
@@ -121,3 +135,21 @@ def test_a_file_that_is_not_torchscript_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"not a module")
     with pytest.raises(BundleError, match=r"graph\.pt: torch refuses it"):
         load_torchscript(path, Graph.model_validate(words()), OPTIONS)
+
+
+def test_outputs_have_memory_of_their_own(tmp_path: Path) -> None:
+    graph = load(tmp_path, Same(), outputs={name: words()["outputs"]["y"] for name in ("y", "z")})
+    x = np.ones((2, 3), np.float32)
+    outputs = graph({"x": x, "scale": np.ones(2, np.float32)})
+    outputs["y"][:] = 5.0
+    assert (outputs["z"] == 1.0).all()
+    assert (x == 1.0).all()
+
+
+def test_an_input_that_must_not_change_does_not(tmp_path: Path) -> None:
+    wide = {**words()["outputs"], "ok": {"dtype": "bool", "shape": (3,), "role": "output"}}
+    graph = load(tmp_path, Doubling(), outputs=wide)
+    x = np.ones((2, 3), np.float32)
+    x.flags.writeable = False
+    assert (graph({"x": x, "scale": np.ones(2, np.float32)})["y"] == 2.0).all()
+    assert (x == 1.0).all()
