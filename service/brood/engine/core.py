@@ -9,7 +9,9 @@ from brood.engine.plan import StepPlan, StepReport
 from brood.engine.scheduler import Scheduler, Told
 
 Execute = Callable[[StepPlan], Awaitable[StepReport]]
-Watch = Callable[[StepPlan, StepReport], None]
+Watch = Callable[
+    [StepPlan, StepReport, float], None
+]  # with the error of the predicted time, |observed / predicted − 1|
 
 
 class EngineCore:
@@ -26,11 +28,13 @@ class EngineCore:
         self.scheduler.add(permit.job)
 
     async def step(self) -> tuple[bool, list[Told]]:
-        """Make one graph call, if any row is runnable; say whether one was made and what happened to whom."""
-        told = self.scheduler.expire(self._clock())
-        plan = self.scheduler.plan(self._clock())
+        """Make one graph call, if there is one to make now; say whether one was made and what happened to whom."""
+        now = self._clock()
+        told = self.scheduler.expire(now)
+        plan = self.scheduler.plan(now)
         if plan is None:
             return False, told
         report = await self._execute(plan)
-        self._watch(plan, report)
+        error = plan.model.costs.observe(plan.group.graph, plan.bucket, report.seconds)
+        self._watch(plan, report, error)
         return True, told + self.scheduler.commit(plan, report)

@@ -1,7 +1,8 @@
 """Carries out a plan on the device: writes fresh rows' state, gathers inputs, calls the graph, reads results.
 
 Runs on the execution thread. A call that fails is repeated with halves of its rows, so that only the rows that cannot
-run fail; a failed call has changed no state (see `SlotRuntime.run`).
+run fail; a failed call has changed no state (see `SlotRuntime.run`). While the device computes, another thread draws
+the noise of the coming steps.
 """
 
 from __future__ import annotations
@@ -9,53 +10,96 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor as Threads
+from concurrent.futures import Future
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from brood.engine.inputs import host_inputs, initial_state
+from brood.engine.inputs import draw, host_inputs, initial_state, lacking, padded
 from brood.engine.model import EngineModel
-from brood.engine.plan import StepPlan, StepReport
+from brood.engine.plan import Shot, StepPlan, StepReport
 from brood.engine.rows import Row
+from brood.program import Constant, FromParam, FromState
+from brood.program.compile import Feed, ProgramStage
 from brood.protocol.errors import BroodError, Internal, RowFailed, RuntimeFailed
 
 log = logging.getLogger(__name__)
 
 
 class Executor:
-    """Executes plans one after another."""
+    """Executes plans one after another.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        clock: in seconds.
+        ahead: where noise is drawn ahead; None: nowhere, each call draws its own.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, ahead: Threads | None = None) -> None:
         self._clock = clock
+        self._ahead = ahead
+        self._drawing: Future[None] | None = None
 
-    def execute(self, plan: StepPlan) -> StepReport:
-        """Run one plan; never raises for what a graph does."""
+    def execute(self, plan: StepPlan, *, ahead: bool = True) -> StepReport:
+        """Run one plan; never raises for what a graph does.
+
+        Args:
+            ahead: the call takes long enough to draw the noise of later steps meanwhile.
+        """
         began = self._clock()
+        if plan.shots:
+            previews = _previews(plan)
+            ended = self._clock()
+            return StepReport(ended, ended - began, previews=previews)
+        self._finish_drawing()
         failures: dict[Row, BroodError] = {}
-        _run(plan, plan.rows, failures)
-        outputs = {row: _finished(row, plan) for row in plan.rows if row.finishes and row not in failures}
+        self._run(plan, plan.rows, failures, ahead)
+        left = [row for row in plan.rows if row not in failures]
+        outputs = {row: _finished(row, plan) for row in left if row.finishes}
+        shots = [_shot(row, plan) for row in left if row.previews and row.job.program.preview is not None]
         ended = self._clock()
-        return StepReport(ended, ended - began, outputs, failures)
+        return StepReport(ended, ended - began, outputs, failures, shots)
 
+    def _finish_drawing(self) -> None:
+        """What is being drawn is needed now. If it failed it will fail again, where its row can be blamed."""
+        if self._drawing is not None:
+            self._drawing.exception()
+            self._drawing = None
 
-def _run(plan: StepPlan, rows: Sequence[Row], failures: dict[Row, BroodError]) -> None:
-    """Call the graph for these rows, or for halves of them if that fails."""
-    group, model = plan.group, plan.model
-    bucket = plan.bucket if len(rows) == len(plan.rows) else model.smallest_bucket(group.graph, len(rows))
-    try:
-        _write_fresh(model, [row for row in rows if row.fresh])
-        inputs = host_inputs(rows, bucket)
-        slots = [row.slot for row in rows]
-        results = model.runtime.run(group.graph, slots, bucket, inputs, group.reads, group.writes)
-    except Exception as error:
-        if len(rows) == 1:
-            failures[rows[0]] = _blame(rows[0], error)
+    def _run(self, plan: StepPlan, rows: Sequence[Row], failures: dict[Row, BroodError], ahead: bool) -> None:
+        """Call the graph for these rows, or for halves of them if that fails."""
+        group, model = plan.group, plan.model
+        bucket = plan.bucket if len(rows) == len(plan.rows) else _part(plan, len(rows))
+        try:
+            _write_fresh(model, [row for row in rows if row.fresh])
+            inputs = host_inputs(rows, bucket)
+            slots = [row.slot for row in rows]
+            if ahead:
+                self._draw_ahead([(row, True) for row in rows] + [(row, False) for row in plan.soon])
+            results = model.runtime.run(group.graph, slots, bucket, inputs, group.reads, group.writes)
+        except Exception as error:
+            self._finish_drawing()
+            if len(rows) == 1:
+                failures[rows[0]] = _blame(rows[0], error)
+                return
+            middle = len(rows) // 2
+            self._run(plan, rows[:middle], failures, ahead)
+            self._run(plan, rows[middle:], failures, ahead)
             return
-        middle = len(rows) // 2
-        _run(plan, rows[:middle], failures)
-        _run(plan, rows[middle:], failures)
-        return
-    _keep(rows, results, failures)
+        _keep(rows, results, failures)
+
+    def _draw_ahead(self, rows: Iterable[tuple[Row, bool]]) -> None:
+        """Begin to draw what rows will need in their next step (True) or in their first one (False)."""
+        lacks = [lack for row, coming in rows for lack in lacking(row, coming)]
+        if lacks and self._ahead is not None:
+            self._drawing = self._ahead.submit(draw, lacks)
+
+
+def _part(plan: StepPlan, rows: int) -> int:
+    """The bucket for a part of a plan's rows."""
+    graph = plan.group.graph
+    return plan.model.costs.smallest_bucket(graph, rows, plan.model.certified(graph) if plan.strict else None)
 
 
 def _write_fresh(model: EngineModel, rows: Sequence[Row]) -> None:
@@ -80,10 +124,10 @@ def _blame(row: Row, error: Exception) -> BroodError:
 def _keep(rows: Sequence[Row], results: Mapping[str, np.ndarray], failures: dict[Row, BroodError]) -> None:
     """Note which rows are finite, and what their callers will get."""
     for place, row in enumerate(rows):
-        stage = row.job.program.stages[row.stage]
+        stage = row.call.stage
         if stage.ok is not None and not results[stage.ok][place]:
             failures[row] = RowFailed(f"sample {row.index} came out non-finite", index=row.index)
-        elif row.leaves_stage:
+        elif stage.to_caller and row.leaves_stage:
             row.values.update({value: np.array(results[name][place]) for name, value in stage.to_caller})
 
 
@@ -92,3 +136,51 @@ def _finished(row: Row, plan: StepPlan) -> dict[str, np.ndarray]:
         name: plan.model.runtime.read(row.slot, value) if is_state else row.values[value]
         for name, value, is_state in row.job.program.outputs
     }
+
+
+def _shot(row: Row, plan: StepPlan) -> Shot:
+    """The states that the row's preview reads, as they are now."""
+    names = {feed.source.name for feed in _preview(row).feeds if isinstance(feed.source, FromState)}
+    return Shot(row, row.steps + 1, {name: plan.model.runtime.read(row.slot, name) for name in names})
+
+
+def _preview(row: Row) -> ProgramStage:
+    found = row.job.program.preview
+    if found is None:
+        raise RuntimeError(f"operation {row.job.generation.operation!r} has no preview")
+    return found
+
+
+def _previews(plan: StepPlan) -> dict[Shot, dict[str, np.ndarray]]:
+    """Outputs of each shot; if the call fails there are none, and nobody is harmed."""
+    stages = [_preview(shot.row) for shot in plan.shots]
+    try:
+        inputs = {
+            feed.name: padded(
+                [_seen(shot, stage.feeds[position]) for shot, stage in zip(plan.shots, stages, strict=True)],
+                feed,
+                plan.bucket,
+            )
+            for position, feed in enumerate(stages[0].feeds)
+        }
+        places = range(len(plan.shots))
+        results = plan.model.runtime.run(plan.group.graph, places, plan.bucket, inputs, (), ())
+    except Exception as error:
+        log.error("preview by graph %s of %s", plan.group.graph, plan.model.name, exc_info=error)
+        return {}
+    return {
+        shot: {value: np.array(results[name][place]) for name, value in stage.to_caller}
+        for place, (shot, stage) in enumerate(zip(plan.shots, stages, strict=True))
+    }
+
+
+def _seen(shot: Shot, feed: Feed) -> ArrayLike:
+    match feed.source:
+        case FromState(name):
+            return shot.state[name]
+        case FromParam(name):
+            return shot.row.job.generation.params[name]
+        case Constant(number):
+            return number
+        case source:
+            raise RuntimeError(f"{feed.name}: {source} cannot be an input of a preview")

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from math import prod
 
-from brood.program import FromState, Program
+from brood.engine.cost import CostModel
+from brood.program import FromNoise, FromState, Program
 from brood.program.compile import ProgramStage
 from brood.runtimes.slots import SlotRuntime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """Rows of one group can share a graph call, whichever request, operation, step or parameters they have."""
+    """Rows of one group can share a graph call, whichever request, operation, step or parameters they have.
+
+    There is one object for each: `EngineModel.group_of`.
+    """
 
     model: str
     version: int
     graph: str
-    reads: tuple[tuple[str, str], ...]  # (graph input, state)
-    writes: tuple[tuple[str, str], ...]  # (graph output, state)
+    reads: tuple[tuple[str, str], ...] = ()  # (graph input, state)
+    writes: tuple[tuple[str, str], ...] = ()  # (graph output, state)
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A noise input of a call."""
+
+    feed: str
+    source: FromNoise
+    count: int  # numbers a row and step
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """What a row needs in one step."""
+
+    group: Group
+    stage: ProgramStage
+    draws: tuple[Draw, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +52,30 @@ class EngineModel:
     version: int
     programs: Mapping[str, Program]  # operation → program
     runtime: SlotRuntime
-    cost_s: Mapping[str, Mapping[int, float]]  # graph → bucket → seconds of one call
+    costs: CostModel
+    exact: Mapping[str, frozenset[int]] = field(default_factory=dict)  # graph → buckets that give the same bits
+    _groups: dict[tuple[object, ...], Group] = field(default_factory=dict)
+    _calls: dict[int, Call] = field(default_factory=dict)  # by the stage's identity
+
+    def call_of(self, stage: ProgramStage) -> Call:
+        """What a row needs that enters this stage of one of the programs."""
+        if id(stage) not in self._calls:
+            draws = tuple(
+                Draw(feed.name, feed.source, prod(feed.shape))
+                for feed in stage.feeds
+                if isinstance(feed.source, FromNoise)
+            )
+            self._calls[id(stage)] = Call(self.group_of(stage), stage, draws)
+        return self._calls[id(stage)]
 
     def group_of(self, stage: ProgramStage) -> Group:
         """The group of a row that is about to enter this stage."""
         reads = tuple((feed.name, feed.source.name) for feed in stage.feeds if isinstance(feed.source, FromState))
-        return Group(self.name, self.version, stage.graph, reads, stage.to_state)
+        key = (stage.graph, reads, stage.to_state)
+        if key not in self._groups:
+            self._groups[key] = Group(self.name, self.version, stage.graph, reads, stage.to_state)
+        return self._groups[key]
 
-    def bucket_for(self, graph: str, rows: int) -> int:
-        """The bucket that makes most rows per second out of ``rows`` runnable ones.
-
-        Either the next larger bucket, padded, or the next smaller one, leaving some rows for the next call.
-        """
-        costs = self.cost_s[graph]
-        smaller = max(bucket for bucket in costs if bucket <= rows)
-        larger = self.smallest_bucket(graph, rows) if rows <= self.largest_bucket(graph) else smaller
-        return max(larger, smaller, key=lambda bucket: min(bucket, rows) / costs[bucket])
-
-    def smallest_bucket(self, graph: str, rows: int) -> int:
-        """The smallest bucket that holds so many rows."""
-        return min(bucket for bucket in self.cost_s[graph] if bucket >= rows)
-
-    def largest_bucket(self, graph: str) -> int:
-        """The most rows one call of this graph takes."""
-        return max(self.cost_s[graph])
-
-    def row_cost_s(self, graph: str) -> float:
-        """Predicted seconds that one row takes of a full call."""
-        largest = self.largest_bucket(graph)
-        return self.cost_s[graph][largest] / largest
+    def certified(self, graph: str) -> Collection[int]:
+        """The buckets at which this graph gives certified bits."""
+        return self.exact.get(graph, frozenset())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,14 +12,31 @@ from brood.engine.rows import Row
 from brood.protocol.errors import BroodError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Shot:
+    """What an unfinished row looked like: enough to make a preview of it later."""
+
+    row: Row
+    step: int  # how many it had behind it
+    state: Mapping[str, np.ndarray]  # what the preview reads
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class StepPlan:
-    """One graph call to make."""
+    """One graph call to make: a step of ``rows``, or previews of ``shots``."""
 
     model: EngineModel
     group: Group  # which graph, and which state it reads and writes
     bucket: int  # rows the graph runs at
-    rows: tuple[Row, ...]  # at most bucket, each with its own slot
+    rows: Sequence[Row] = ()  # at most bucket, each with its own slot
+    shots: Sequence[Shot] = ()  # at most bucket
+    strict: bool = False  # only certified buckets, also if it must be made in parts
+    soon: Sequence[Row] = ()  # likely to begin in the next call: their noise can be drawn meanwhile
+
+    @property
+    def size(self) -> int:
+        """How many rows or shots it is for."""
+        return len(self.rows) or len(self.shots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +47,5 @@ class StepReport:
     seconds: float  # from taking the plan to this report
     outputs: Mapping[Row, Mapping[str, np.ndarray]] = field(default_factory=dict)  # of rows that finished
     failures: Mapping[Row, BroodError] = field(default_factory=dict)  # of rows that cannot go on
+    shots: Sequence[Shot] = ()  # of rows that are to be looked at
+    previews: Mapping[Shot, Mapping[str, np.ndarray]] = field(default_factory=dict)  # of the plan's shots

@@ -1,4 +1,4 @@
-"""Rows and jobs: what the scheduler moves.
+"""Jobs and rows: what the scheduler moves.
 
 A job is an admitted generation; it makes its rows one by one, as places become free. A row's life:
 
@@ -11,19 +11,24 @@ A job is an admitted generation; it makes its rows one by one, as places become 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from enum import IntEnum, auto
+from itertools import count
+from math import prod
 
 import numpy as np
 
-from brood.engine.model import EngineModel, Group
+from brood.engine.fair import Share
+from brood.engine.model import Call, EngineModel
 from brood.program import Program
 from brood.program.compile import ProgramStage
+from brood.protocol.errors import DeterminismUnavailable
 from brood.protocol.requests import Generation
 from brood.sampling.schedules import Schedule
 
 
-class RowState(Enum):
+class RowState(IntEnum):
     """Where a row is in its life."""
 
     READY = auto()
@@ -38,6 +43,27 @@ MOVES: dict[RowState, frozenset[RowState]] = {
     RowState.DONE: frozenset(),
     RowState.ENDED: frozenset(),
 }
+_order = count()
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A stage of a row's way: so many calls, some of them of another graph."""
+
+    calls: int
+    usual: Call
+    varied: Call | None = None
+    varies: Sequence[bool] = ()  # step → whether it is one of those
+
+    def call(self, step: int) -> Call:
+        """What a row needs in this step."""
+        return self.varied if self.varied is not None and self.varies[step] else self.usual
+
+    def graphs(self) -> list[tuple[str, int]]:
+        """How often it calls which graph."""
+        varied = sum(self.varies)
+        others = [] if self.varied is None else [(self.varied.group.graph, varied)]
+        return [(self.usual.group.graph, self.calls - varied), *others]
 
 
 @dataclass(slots=True, eq=False)
@@ -46,35 +72,121 @@ class Job:
 
     generation: Generation
     model: EngineModel
-    program: Program
+    legs: tuple[Leg, ...]
     schedule: Schedule
-    groups: tuple[Group, ...]  # of each stage
     arrived: float  # engine clock, seconds
-    remaining_s: float  # predicted device seconds of what is not made yet
-    tag: float = 0.0  # virtual start time, in predicted seconds of service
+    strict: bool = False  # runs only at certified buckets
+    order: int = field(default_factory=_order.__next__)  # of arrival
+    share: Share = field(default_factory=Share)  # of its tenant's service
+    urgent: bool = False  # its deadline is at risk
     started: float | None = None  # when its first row began
-    made: int = 0  # rows given a place so far
+    made: int = 0  # rows begun so far
     finished: int = 0  # rows done
-    steps: int = 0  # graph calls summed over rows
+    steps: int = 0  # graph calls made, summed over rows
+    told: int = 0  # of those, at the last progress event
     ended: bool = False
+    held_bytes: int = 0  # main memory that its inputs and samples take
+    prepared: dict[int, Row] = field(default_factory=dict)  # position → row made ahead of its beginning
+    row_steps: int = field(init=False)  # graph calls that one row takes
+    row_s: float = field(init=False)  # predicted device seconds of one row, in full calls
+    path_s: float = field(init=False)  # predicted seconds from a row's first call to its last, in full calls
+
+    def __post_init__(self) -> None:
+        self.row_steps = sum(leg.calls for leg in self.legs)
+        costs, graphs = self.model.costs, [pair for leg in self.legs for pair in leg.graphs()]
+        self.row_s = sum(costs.row_s(graph) * calls for graph, calls in graphs)
+        self.path_s = sum(costs.call_s(graph) * calls for graph, calls in graphs)
+
+    @property
+    def program(self) -> Program:
+        """What its rows run."""
+        return self.model.programs[self.generation.operation]
 
     @property
     def rows_waiting(self) -> int:
-        """Rows that have no place yet."""
+        """Rows that have not begun."""
         return 0 if self.ended else self.generation.n - self.made
 
-    def calls(self, stage: ProgramStage) -> int:
-        """How often one row enters this stage."""
-        return self.schedule.steps if stage.per_step else 1
+    @property
+    def all_steps(self) -> int:
+        """Graph calls that all its rows take together."""
+        return self.row_steps * self.generation.n
+
+    @property
+    def step_s(self) -> float:
+        """Predicted device seconds of one row's step, on average."""
+        return self.row_s / self.row_steps
+
+    @property
+    def work_s(self) -> float:
+        """Predicted device seconds of what is left."""
+        return (self.all_steps - self.steps) * self.step_s
+
+    @property
+    def left_s(self) -> float:
+        """Predicted seconds until it would be finished if it had the device to itself.
+
+        Its rows are a wave at a time in full calls, and no row can take less than its own path.
+        """
+        rows = max(1, self.generation.n - self.finished)
+        return self.work_s * max(1.0, self.path_s / (self.row_s * rows))
+
+    @property
+    def alone_s(self) -> float:
+        """Predicted seconds of all of it on an idle device."""
+        costs, n, total = self.model.costs, self.generation.n, 0.0
+        for graph, calls in [pair for leg in self.legs for pair in leg.graphs()]:
+            waves, rest = divmod(n, costs.cap(graph))
+            total += calls * waves * costs.call_s(graph)
+            total += calls * costs.seconds(graph, costs.smallest_bucket(graph, rest)) if rest else 0.0
+        return total
+
+    def coming(self, offset: int) -> Row:
+        """The row that begins after so many others, made ahead."""
+        position = self.made + offset
+        if position not in self.prepared:
+            self.prepared[position] = Row(self, position)
+        return self.prepared[position]
 
 
 def make_job(generation: Generation, model: EngineModel, arrived: float) -> Job:
-    """A job for a checked generation of a model that is here."""
+    """A job for a checked generation of a model that is here.
+
+    Raises:
+        InvalidArgument: there is no schedule for its parameters.
+        DeterminismUnavailable: it wants exact samples, and some graph it needs gives certified bits at no bucket.
+    """
     program = model.programs[generation.operation]
     schedule = program.schedule(generation.params)
-    seconds = sum(model.row_cost_s(stage.graph) * (schedule.steps if stage.per_step else 1) for stage in program.stages)
-    groups = tuple(model.group_of(stage) for stage in program.stages)
-    return Job(generation, model, program, schedule, groups, arrived, seconds * generation.n)
+    legs = tuple(_leg(model, stage, schedule) for stage in program.stages)
+    if generation.exact:
+        _check_certified(legs, model)
+    held = _held_bytes(generation, program)
+    return Job(generation, model, legs, schedule, arrived, strict=generation.exact, held_bytes=held)
+
+
+def _check_certified(legs: Sequence[Leg], model: EngineModel) -> None:
+    lacking = next((name for leg in legs for name, calls in leg.graphs() if calls and not model.certified(name)), None)
+    if lacking is not None:
+        raise DeterminismUnavailable(
+            f'determinism: "exact" cannot be promised, graph {lacking!r} is certified at no batch size; allowed: "any"',
+            field="determinism",
+        )
+
+
+def _leg(model: EngineModel, stage: ProgramStage, schedule: Schedule) -> Leg:
+    calls, usual = (schedule.steps if stage.per_step else 1), model.call_of(stage)
+    if stage.variant is None:
+        return Leg(calls, usual)
+    varies = [stage.at(schedule, step) is not stage for step in range(calls)]
+    other = model.call_of(stage.variant.stage)
+    return Leg(calls, other) if all(varies) else Leg(calls, usual, other, varies)
+
+
+def _held_bytes(generation: Generation, program: Program) -> int:
+    given = sum(array.nbytes for array in generation.inputs.values())
+    outputs = program.operation.outputs.values()
+    return given + generation.n * sum(prod(each.shape) * np.dtype(each.dtype).itemsize for each in outputs)
 
 
 @dataclass(slots=True, eq=False)
@@ -83,12 +195,19 @@ class Row:
 
     job: Job
     position: int  # 0 … n−1 within its request
-    slot: int  # where the runtime keeps its state
+    slot: int = -1  # where the runtime keeps its state; negative: it has none yet
     stage: int = 0
     step: int = 0  # within the stage
+    steps: int = 0  # in all
     state: RowState = RowState.READY
+    order: int = 0  # of its beginning
+    call: Call = field(init=False)  # what it needs in the coming step
     values: dict[str, np.ndarray] = field(default_factory=dict)  # outputs for the caller, as they are made
-    noise: dict[str, NoiseBuffer] = field(default_factory=dict)  # graph input → numbers drawn ahead
+    noise: dict[tuple[int, str], NoiseBuffer] = field(default_factory=dict)  # (stage, graph input) → drawn ahead
+    begins: dict[str, np.ndarray] = field(default_factory=dict)  # state → its first value, if made ahead
+
+    def __post_init__(self) -> None:
+        self.call = self.job.legs[0].call(0)
 
     @property
     def index(self) -> int:
@@ -98,22 +217,27 @@ class Row:
     @property
     def fresh(self) -> bool:
         """Whether it has not run yet, so that its state must be written first."""
-        return self.stage == 0 and self.step == 0
+        return self.steps == 0
 
     @property
     def leaves_stage(self) -> bool:
         """Whether the coming step is its last one in this stage."""
-        return self.step + 1 == self.job.calls(self.job.program.stages[self.stage])
+        return self.step + 1 == self.job.legs[self.stage].calls
 
     @property
     def finishes(self) -> bool:
         """Whether the coming step is its last one."""
-        return self.leaves_stage and self.stage + 1 == len(self.job.program.stages)
+        return self.steps + 1 == self.job.row_steps
 
     @property
-    def group(self) -> Group:
-        """Whom it may share a graph call with."""
-        return self.job.groups[self.stage]
+    def previews(self) -> bool:
+        """Whether it is to be looked at after the coming step."""
+        every = self.job.generation.preview_every
+        return every is not None and (self.steps + 1) % every == 0 and not self.finishes
+
+    def begin(self, slot: int) -> None:
+        """It has a place now."""
+        self.slot, self.order = slot, next(_order)
 
     def move(self, to: RowState) -> None:
         """Change state, along the table only."""
@@ -123,11 +247,13 @@ class Row:
 
     def advance(self) -> None:
         """Count the step just run."""
-        if self.leaves_stage:
+        self.steps += 1
+        self.begins.clear()  # what was in there is in the slot
+        if self.step + 1 == self.job.legs[self.stage].calls:
             self.stage, self.step = self.stage + 1, 0
-            self.noise.clear()
         else:
             self.step += 1
+        self.call = self.job.legs[self.stage].call(self.step)
 
 
 @dataclass(slots=True)

@@ -1,55 +1,82 @@
 """Which rows run next: pure decisions, without a clock, without waiting, without I/O.
 
 Contract:
-- `plan(now)` gives the next graph call, or None when nothing is runnable; `commit(plan, report)` must follow it.
-- Rows that have started continue. Free places go to requests by start-time fair queueing (Goyal, Vin and Cheng
-  1996): each request carries a tag, its service so far in predicted seconds, and the lowest tag is served next. A
-  request that arrives begins at the tag now in service, so a small one never waits for a big one's remainder.
-- Nothing is held back: if a row is runnable, there is a plan.
+- `plan(now)` gives the next graph call, or None when nothing is to be run now; `commit(plan, report)` must follow it.
+- Rows that have begun continue. Free places go by class (interactive before bulk), then to requests at risk of missing
+  their deadline by slack, then by start-time fair queueing between tenants and between the requests of each, in
+  predicted seconds. Only class and risk pre-empt: a row that has begun is left out of a call, and keeps its slot.
+- Nothing starves: classes share by weight, and of the time before a deadline only a part is admitted.
+- Nothing is held back, unless ``max_wait_s`` says so: if a row is runnable, there is a plan.
 - A request that has ended (failed, expired, cancelled) costs no further step.
+- Previews are a class of their own, with the lowest weight; if all that runs asked for some and nothing has a deadline,
+  they go first.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections import defaultdict
-from collections.abc import Iterator
-from itertools import count
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
+import numpy as np
+
+from brood.engine.deadlines import Deadlines
+from brood.engine.fair import Ledger
+from brood.engine.groups import PRIORITIES, GroupQueue, Places
 from brood.engine.model import EngineModel, Group
-from brood.engine.plan import StepPlan, StepReport
+from brood.engine.parties import Parties, Rank
+from brood.engine.plan import Shot, StepPlan, StepReport
+from brood.engine.previews import Previews
 from brood.engine.rows import Job, Row, RowState
 from brood.protocol.errors import BroodError, Cancelled, DeadlineExceeded
-from brood.protocol.events import Done, Event, Failed, Sample, Usage
+from brood.protocol.events import Done, Event, Failed, Preview, Progress, Sample, Usage
+from brood.protocol.requests import Priority
 
-FEW_DEADLINES = 1000
 Told = tuple[str, Event]  # request id, what happened
 
 
 class Scheduler:
-    """See the module's contract."""
+    """See the module's contract.
 
-    def __init__(self) -> None:
+    Args:
+        max_wait_s: for so long a call that would not be full waits for more rows to begin.
+
+    Attributes:
+        jobs: all that run, by request id.
+        deadlines: those of them that have one.
+        rows_waiting: accepted rows that have not begun.
+        wake_at: engine clock at which a call that was held back is due, as of the last `plan`; None if there is none.
+        wasted_s: predicted device seconds that went into rows of requests that then failed or were given up.
+        backlog_s: class → predicted device seconds of all that is accepted and not yet made.
+        held_bytes: main memory that inputs and samples of all that is accepted take.
+    """
+
+    def __init__(self, max_wait_s: float = 0.0) -> None:
         self.jobs: dict[str, Job] = {}
-        self.backlog_s = 0.0  # predicted device seconds of everything accepted and not yet made
-        self.rows_waiting = 0  # accepted rows without a place
-        self._virtual = 0.0
-        self._order = count()
-        self._ready: dict[Group, list[Row]] = defaultdict(list)  # started, in the order they became ready
-        self._queues: dict[Group, list[tuple[float, int, Job]]] = defaultdict(list)  # heaps of jobs with rows to start
-        self._free: dict[tuple[str, int], list[int]] = {}  # free slots of each model
-        self._expiring: list[tuple[float, str]] = []  # heap of (deadline, request id); may name jobs that have ended
+        self.deadlines = Deadlines()
+        self.rows_waiting = 0
+        self.wake_at: float | None = None
+        self.wasted_s = 0.0
+        self.held_bytes = 0
+        self.backlog_s = dict.fromkeys(PRIORITIES, 0.0)
+        self._max_wait_s = max_wait_s
+        self._parties = Parties()
+        self._unseen = 0  # jobs that did not ask for previews
+        self._queues: dict[Group, GroupQueue] = {}
+        self._places: dict[tuple[str, int], Places] = {}
+        self._previews = Previews()
 
     def add(self, job: Job) -> None:
         """Take an admitted job."""
-        job.tag = max(self._virtual, job.tag)
-        self.jobs[job.generation.request_id] = job
-        self.rows_waiting += job.rows_waiting
-        self.backlog_s += job.remaining_s
-        heapq.heappush(self._queues[job.groups[0]], (job.tag, next(self._order), job))
-        if job.generation.deadline is not None:
-            heapq.heappush(self._expiring, (job.generation.deadline, job.generation.request_id))
-            self._forget_ended_deadlines()
+        generation = job.generation
+        self._parties.enter(job)
+        self.jobs[generation.request_id] = job
+        self._unseen += generation.preview_every is None
+        self.deadlines.add(job)
+        self._queue(job.legs[0].call(0).group, job.model).waiting[generation.priority].push(job)
+        self.rows_waiting += generation.n
+        self.backlog_s[generation.priority] += job.work_s
+        self.held_bytes += job.held_bytes
 
     def cancel(self, request_id: str) -> list[Told]:
         """End a job because its caller is gone; nothing happens if it has ended already."""
@@ -58,137 +85,264 @@ class Scheduler:
 
     def expire(self, now: float) -> list[Told]:
         """End the jobs whose deadline has passed."""
-        told = []
-        while self._expiring and self._expiring[0][0] <= now:
-            deadline, request_id = heapq.heappop(self._expiring)
-            job = self.jobs.get(request_id)
-            if job is not None and job.generation.deadline == deadline:
-                told.append(self._end(job, DeadlineExceeded(_late(job, now), field="deadline_ms")))
-        return told
+        return [
+            self._end(job, DeadlineExceeded(_late(job, now), field="deadline_ms")) for job in self.deadlines.missed(now)
+        ]
+
+    def fail(self, rows: Sequence[Row], error: BroodError) -> list[Told]:
+        """End the jobs of these rows."""
+        return [self._end(job, error) for job in {row.job: None for row in rows} if not job.ended]
 
     def plan(self, now: float) -> StepPlan | None:
         """The next graph call; its rows are in flight until `commit`."""
-        choice = min(self._runnable(), default=None, key=lambda found: found[0])
-        if choice is None:
+        self.deadlines.assess(now)
+        self.wake_at = None
+        offers = list(self._offers(now))
+        if not offers:
             return None
-        (tag, _), group, model = choice
-        self._virtual = max(self._virtual, tag)
-        places = model.largest_bucket(group.graph)
-        ready = self._ready[group]
-        candidates = ready[:places] + self._start(group, model, places - len(ready), now)
-        bucket = model.bucket_for(group.graph, len(candidates))
-        rows = tuple(candidates[:bucket])
-        self._ready[group] = candidates[bucket:] + ready[places:]
-        for row in rows:
-            row.move(RowState.IN_FLIGHT)
-        self._charge(rows, model.row_cost_s(group.graph))
-        return StepPlan(model, group, bucket, rows)
+        seen, group, model = offers[0] if len(offers) == 1 else min(offers, key=lambda offer: self._rank(*offer))
+        return self._step(self._queues[group], now, len(offers) > 1) if seen is None else self._preview(group, model)
 
     def commit(self, plan: StepPlan, report: StepReport) -> list[Told]:
         """Take in what came of a plan."""
         told: list[Told] = []
         for row in plan.rows:
             job = row.job
-            job.steps += 1
+            self._count_step(job)
             if job.ended:
-                self._release(row, RowState.ENDED)
+                self._lose(row)
             elif row in report.failures:
-                self._release(row, RowState.ENDED)
                 told.append(self._end(job, report.failures[row]))
+                self._lose(row)
             elif row.finishes:
-                self._release(row, RowState.DONE)
                 told += self._finish(row, report)
             else:
                 row.move(RowState.READY)
                 row.advance()
-                self._ready[row.group].append(row)
-        return told
+                self._queue(row.call.group, job.model).put(row)
+        told += self._looked_at(plan, report)
+        return told + [each for job in {row.job: None for row in plan.rows} for each in _progress(job, report.ended)]
 
-    def _forget_ended_deadlines(self) -> None:
-        """Most requests end long before their deadlines: keep the heap in proportion to what runs."""
-        if len(self._expiring) > 2 * len(self.jobs) + FEW_DEADLINES:
-            running = [(job.generation.deadline, name) for name, job in self.jobs.items()]
-            self._expiring = [(deadline, name) for deadline, name in running if deadline is not None]
-            heapq.heapify(self._expiring)
+    def _count_step(self, job: Job) -> None:
+        job.steps += 1
+        if not job.ended:
+            self.backlog_s[job.generation.priority] -= job.step_s
 
-    def _runnable(self) -> Iterator[tuple[tuple[float, int], Group, EngineModel]]:
-        """The lowest tag of every group that has a row to run; equal tags go by arrival, started rows first.
-
-        A request that waits for a place ranks its group only if there is a place: it would keep the device with a group
-        that cannot serve it, and away from those that others wait for.
-        """
+    def _offers(self, now: float) -> Iterator[tuple[Job | None, Group, EngineModel]]:
+        """Each group with something to run; for previews, with the job whose row is seen."""
         for group, queue in self._queues.items():
-            while queue and not queue[0][2].rows_waiting:
-                heapq.heappop(queue)
-            if queue and self._has_place(group, queue[0][2].model):
-                tag, order, job = queue[0]
-                yield (tag, order), group, job.model
-        for group, rows in self._ready.items():
-            if rows:
-                yield (min(row.job.tag for row in rows), -1), group, rows[0].job.model
+            if (queue.ready or queue.available()) and not self._held(queue, now):
+                yield None, group, queue.model
+        for group, model, job in self._previews.offers():
+            yield job, group, model
 
-    def _has_place(self, group: Group, model: EngineModel) -> bool:
-        """Whether a row that has not started could be in the group's next call."""
-        return bool(self._slots(model)) and len(self._ready[group]) < model.largest_bucket(group.graph)
+    def _held(self, queue: GroupQueue, now: float) -> bool:
+        """Whether a call waits for more rows, because ``max_wait_s`` asks for that."""
+        if not self._max_wait_s or queue.ready or queue.available() >= queue.cap:
+            return False
+        oldest = min(queue.waiting[each].oldest() for each in PRIORITIES if queue.could_begin(each))
+        due = min(oldest + self._max_wait_s, self.deadlines.risk_at)
+        if due <= now or any(self.deadlines.first(queue.group, each) for each in PRIORITIES):
+            return False
+        self.wake_at = due if self.wake_at is None else min(due, self.wake_at)
+        return True
 
-    def _slots(self, model: EngineModel) -> list[int]:
-        key = (model.name, model.version)
-        if key not in self._free:
-            self._free[key] = list(range(model.runtime.capacity))
-        return self._free[key]
+    def _rank(self, job: Job | None, group: Group, model: EngineModel) -> Rank:
+        """The lowest goes first. Who cannot be in the next call does not count."""
+        if job is not None:
+            return self._parties.preview_rank() if self._unseen or len(self.deadlines) else (-math.inf,)
+        queue = self._queues[group]
+        jobs = {row.job for row in queue.ready}
+        for priority in PRIORITIES:
+            if queue.could_begin(priority):
+                begun = sum(row.job.generation.priority == priority for row in queue.ready)
+                urgent = self.deadlines.first(group, priority)
+                fair = queue.waiting[priority].first() if begun < queue.cap else None
+                jobs.update(found for found in (urgent, fair) if found is not None)
+        return min(self._parties.rank(job) for job in jobs)
 
-    def _start(self, group: Group, model: EngineModel, places: int, now: float) -> list[Row]:
-        """Give free places to the requests with the lowest tags, row by row."""
-        queue, free, rows = self._queues[group], self._slots(model), list[Row]()
-        cost = model.row_cost_s(group.graph)
-        while queue and free and len(rows) < places:
-            tag, _, job = heapq.heappop(queue)
-            if not job.rows_waiting:
-                continue
-            rows.append(Row(job, job.made, free.pop()))
-            if job.started is None:
-                # Whoever had to wait for a place starts where the others are: else its old tag would keep the device
-                # from all other groups until it has caught up.
-                job.started, job.tag = now, max(job.tag, self._virtual)
-            job.made += 1
-            self.rows_waiting -= 1
-            heapq.heappush(queue, (max(job.tag, tag + cost), next(self._order), job))
-        return rows
-
-    def _charge(self, rows: tuple[Row, ...], cost_s: float) -> None:
-        """Count a step's predicted seconds towards the tags of those served."""
+    def _step(self, queue: GroupQueue, now: float, others: bool) -> StepPlan:
+        """A call of this group; ``others``: so might be one of another."""
+        costs, graph = queue.model.costs, queue.group.graph
+        bucket = costs.bucket_for(graph, min(queue.cap, queue.available()))
+        rows = self._compose(queue, min(bucket, queue.available()), costs.seconds(graph, bucket), now)
+        strict = any(row.job.strict for row in rows)
+        if strict or len(rows) != bucket:
+            bucket = costs.bucket_for(graph, len(rows), queue.model.certified(graph) if strict else None)
+        rows = sorted(rows[:bucket], key=lambda row: row.slot)  # a runtime has least to copy if slots keep their places
         for row in rows:
-            row.job.tag += cost_s
-            row.job.remaining_s -= cost_s
-        self.backlog_s = max(0.0, self.backlog_s - cost_s * len(rows))
+            row.move(RowState.IN_FLIGHT)
+        queue.ready = [row for row in queue.ready if row.state is RowState.READY]
+        if others or queue.available():
+            hurried = sum(row.job.urgent for row in rows)
+            self.deadlines.served(costs.seconds(graph, bucket), hurried * costs.row_s(graph))
+        return StepPlan(queue.model, queue.group, bucket, rows, strict=strict, soon=queue.soon())
+
+    def _compose(self, queue: GroupQueue, places: int, call_s: float, now: float) -> list[Row]:
+        """Who has the places of a call, and pays for them."""
+        ledger, share_s, chosen = Ledger(), call_s / places, list[Row]()
+        for row in islice(self._takers(queue, now), places):
+            chosen.append(row)
+            ledger.pay(row.job.share, share_s)
+        ledger.close()
+        hurried = sum(row.job.urgent for row in chosen)
+        self._parties.haste.pay(share_s * hurried, share_s * (len(chosen) - hurried))
+        return chosen
+
+    def _takers(self, queue: GroupQueue, now: float) -> Iterator[Row]:
+        """Who may take a place of a call, one after another; who has not begun begins when it is taken.
+
+        Class by class, at risk first, and in each those that have begun before others.
+        """
+        calm: dict[Priority, list[Row]] = {priority: [] for priority in PRIORITIES}
+        hurried = list[Row]()
+        for row in queue.ready:
+            (hurried if row.job.urgent else calm[row.job.generation.priority]).append(row)
+        hurried.sort(key=_deadline)
+        for priority in self._parties.order():
+            waiting, begun = queue.waiting[priority], calm[priority]
+            if priority == "interactive" and self._parties.haste.others_turn and _others(begun, waiting.first()):
+                yield from begun
+                yield from hurried
+            else:
+                if priority == "interactive":
+                    yield from self._at_risk(queue, hurried, now)
+                yield from begun
+            while queue.could_begin(priority) and (job := waiting.first()) is not None:
+                yield self._begin(job, queue, now)
+
+    def _at_risk(self, queue: GroupQueue, begun: Sequence[Row], now: float) -> Iterator[Row]:
+        """Rows at risk by their deadlines, those that have begun and those that have not."""
+        for row in begun:
+            while (job := self._first_at_risk(queue)) is not None and _deadline_of(job) < _deadline(row):
+                yield self._begin(job, queue, now)
+            yield row
+        while (job := self._first_at_risk(queue)) is not None:
+            yield self._begin(job, queue, now)
+
+    def _first_at_risk(self, queue: GroupQueue) -> Job | None:
+        found = [self.deadlines.first(queue.group, each) for each in PRIORITIES if queue.could_begin(each)]
+        return min((job for job in found if job is not None), key=_deadline_of, default=None)
+
+    def _begin(self, job: Job, queue: GroupQueue, now: float) -> Row:
+        """Give a job's next row a place."""
+        if job.started is None:
+            # Whoever had to wait for a place starts where the others are: else its old tag would keep the device from
+            # all other groups until it has caught up.
+            job.started = now
+            job.share.join()
+        row = job.prepared.pop(job.made, None) or Row(job, job.made)
+        row.begin(queue.places.take(job.generation.priority))
+        queue.put(row)
+        job.made += 1
+        queue.waiting[job.generation.priority].less(1)
+        self.rows_waiting -= 1
+        return row
+
+    def _preview(self, group: Group, model: EngineModel) -> StepPlan:
+        costs, graph = model.costs, group.graph
+        shots = self._previews.take(group, costs.cap(graph))
+        bucket = costs.smallest_bucket(graph, len(shots))
+        if self._unseen:
+            ledger = Ledger()
+            ledger.pay(self._parties.previews, costs.seconds(graph, bucket))
+            ledger.close()
+        return StepPlan(model, group, bucket, shots=shots)
+
+    def _looked_at(self, plan: StepPlan, report: StepReport) -> list[Told]:
+        """Keep the shots that were taken, tell the previews that were made."""
+        for shot in report.shots:
+            if not shot.row.job.ended:
+                self._parties.previews.join()
+                self._previews.put(shot)
+        return [
+            (shot.row.job.generation.request_id, _previewed(shot, outputs))
+            for shot, outputs in report.previews.items()
+            if shot.row.state not in (RowState.DONE, RowState.ENDED)
+        ]
 
     def _finish(self, row: Row, report: StepReport) -> list[Told]:
         job, generation = row.job, row.job.generation
+        row.move(RowState.DONE)
+        row.steps += 1
+        self._release(row)
         job.finished += 1
-        told: list[Told] = [
-            (generation.request_id, Sample(row.index, generation.seed, report.outputs[row])),
-        ]
+        told: list[Told] = [(generation.request_id, Sample(row.index, generation.seed, report.outputs[row]))]
         if job.finished == generation.n:
-            job.ended = True
-            del self.jobs[generation.request_id]
+            self._forget(job)
             told.append((generation.request_id, Done(_usage(job, report.ended))))
         return told
 
     def _end(self, job: Job, error: BroodError) -> Told:
         """End a job early; its rows in flight are let go at commit, the others now."""
+        queue = self._queue(job.legs[0].call(0).group, job.model)
+        queue.waiting[job.generation.priority].less(job.rows_waiting)
         self.rows_waiting -= job.rows_waiting
-        self.backlog_s = max(0.0, self.backlog_s - job.remaining_s)
-        job.ended = True
-        del self.jobs[job.generation.request_id]
-        for group in set(job.groups):
-            for row in [row for row in self._ready[group] if row.job is job]:
-                self._ready[group].remove(row)
-                self._release(row, RowState.ENDED)
+        self._forget(job)
+        for queue in self._queues.values():
+            for row in [row for row in queue.ready if row.job is job]:
+                queue.ready.remove(row)
+                self._lose(row)
         return job.generation.request_id, Failed(error)
 
-    def _release(self, row: Row, to: RowState) -> None:
-        row.move(to)
-        self._slots(row.job.model).append(row.slot)
+    def _forget(self, job: Job) -> None:
+        job.share.leave()
+        self.backlog_s[job.generation.priority] -= job.work_s
+        self.held_bytes -= job.held_bytes
+        self._unseen -= job.generation.preview_every is None
+        job.ended = True
+        del self.jobs[job.generation.request_id]
+        self.deadlines.remove(job)
+        self._previews.drop_job(job)
+
+    def _lose(self, row: Row) -> None:
+        """A row ends before it is finished: what was put into it is wasted."""
+        in_flight = row.state is RowState.IN_FLIGHT
+        self.wasted_s += (row.steps + in_flight) * row.job.step_s
+        row.move(RowState.ENDED)
+        self._release(row)
+
+    def _release(self, row: Row) -> None:
+        self._previews.drop(row)
+        model, priority = row.job.model, row.job.generation.priority
+        self._places[model.name, model.version].give_back(row.slot, priority)
+
+    def _queue(self, group: Group, model: EngineModel) -> GroupQueue:
+        if group not in self._queues:
+            key = (model.name, model.version)
+            places = self._places.setdefault(key, Places(model.runtime.capacity))
+            self._queues[group] = GroupQueue(group, model, places)
+        return self._queues[group]
+
+
+def _deadline_of(job: Job) -> float:
+    return math.inf if job.generation.deadline is None else job.generation.deadline
+
+
+def _deadline(row: Row) -> float:
+    return _deadline_of(row.job)
+
+
+def _others(begun: Sequence[Row], first: Job | None) -> bool:
+    """Whether anybody who is not at risk wants a place."""
+    return bool(begun) or (first is not None and not first.urgent)
+
+
+def _progress(job: Job, now: float) -> list[Told]:
+    """Tell how far a job is, if that was asked for and is due."""
+    generation = job.generation
+    every = generation.progress_every
+    if every is None or job.ended or job.steps // (every * generation.n) == job.told // (every * generation.n):
+        return []
+    job.told = job.steps
+    pace = (now - (now if job.started is None else job.started)) / job.steps
+    left = job.all_steps - job.steps
+    return [(generation.request_id, Progress(job.steps, job.all_steps, job.finished, generation.n, pace * left))]
+
+
+def _previewed(shot: Shot, outputs: Mapping[str, np.ndarray]) -> Preview:
+    row = shot.row
+    return Preview(row.index, row.job.generation.seed, shot.step, row.job.row_steps, outputs)
 
 
 def _usage(job: Job, now: float) -> Usage:

@@ -16,6 +16,7 @@ from brood.protocol.models import ModelStatus
 # From a cached answer of a small network on the CPU to a video.
 REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 STEP_SECONDS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+PREDICTION_ERRORS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 BATCH_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
@@ -44,22 +45,7 @@ class Metrics:
             registry=registry,
         )
         self._samples = Counter("brood_samples", "Samples made.", ("model", "operation"), registry=registry)
-        self._rows = Histogram(
-            "brood_batch_rows", "Rows in a graph call.", ("model", "graph"), buckets=BATCH_ROWS, registry=registry
-        )
-        self._padding = Counter(
-            "brood_padding_rows", "Rows computed only to fill a bucket.", ("model", "graph"), registry=registry
-        )
-        self._steps = Histogram(
-            "brood_step_duration_seconds",
-            "Duration of a graph call.",
-            ("model", "graph"),
-            buckets=STEP_SECONDS,
-            registry=registry,
-        )
-        self._queue = Gauge(
-            "brood_queued_rows", "Samples that wait for a place.", multiprocess_mode="livesum", registry=registry
-        )
+        self._engine_metrics(registry)
         self._ready = Gauge(
             "brood_model_ready",
             "Processes in which the model is ready.",
@@ -73,7 +59,43 @@ class Metrics:
         build.labels(__version__).set(1)
         self._outcomes: dict[tuple[str, str, str, str], Counter] = {}
         self._of_request: dict[tuple[str, str, str], tuple[Histogram, Counter]] = {}
-        self._of_graph: dict[tuple[str, str], tuple[Histogram, Histogram, Counter]] = {}
+        self._of_graph: dict[tuple[str, str], tuple[Histogram, Histogram, Histogram, Counter]] = {}
+
+    def _engine_metrics(self, registry: CollectorRegistry) -> None:
+        self._rows = Histogram(
+            "brood_batch_rows", "Rows in a graph call.", ("model", "graph"), buckets=BATCH_ROWS, registry=registry
+        )
+        self._padding = Counter(
+            "brood_padding_rows", "Rows computed only to fill a bucket.", ("model", "graph"), registry=registry
+        )
+        self._steps = Histogram(
+            "brood_step_duration_seconds",
+            "Duration of a graph call.",
+            ("model", "graph"),
+            buckets=STEP_SECONDS,
+            registry=registry,
+        )
+        self._errors = Histogram(
+            "brood_step_prediction_error_ratio",
+            "Error of the predicted duration of a graph call: |observed / predicted - 1|.",
+            ("model", "graph"),
+            buckets=PREDICTION_ERRORS,
+            registry=registry,
+        )
+        self._queue = Gauge(
+            "brood_queued_rows", "Samples that have not begun.", multiprocess_mode="livesum", registry=registry
+        )
+        self._backlog = Gauge(
+            "brood_backlog_seconds",
+            "Predicted device time of all that is accepted and not yet made.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._wasted = Counter(
+            "brood_wasted_seconds",
+            "Predicted device time that went into samples of requests that then failed or were given up.",
+            registry=registry,
+        )
 
     def finished(self, model: str, operation: str, protocol: str, code: str, seconds: float, rows: int) -> None:
         """A request has ended; ``rows`` samples of it were made."""
@@ -89,21 +111,28 @@ class Metrics:
         children[0].observe(seconds)
         children[1].inc(rows)
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float) -> None:
-        """A graph was called with ``rows`` rows, filled up to ``bucket``."""
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
+        """A graph was called with ``rows`` rows, filled up to ``bucket``; its time was predicted with this error."""
         children = self._of_graph.get((model, graph))
         if children is None:
             labels = (model, graph)
-            children = (self._rows.labels(*labels), self._steps.labels(*labels), self._padding.labels(*labels))
+            histograms = (self._rows.labels(*labels), self._steps.labels(*labels), self._errors.labels(*labels))
+            children = (*histograms, self._padding.labels(*labels))
             self._of_graph[labels] = children
         children[0].observe(rows)
         children[1].observe(seconds)
+        children[2].observe(error)
         if bucket > rows:
-            children[2].inc(bucket - rows)
+            children[3].inc(bucket - rows)
 
-    def queued(self, rows: int) -> None:
-        """So many samples wait for a place."""
+    def queued(self, rows: int, backlog_s: float) -> None:
+        """So many samples have not begun; all that is accepted takes so many predicted seconds."""
         self._queue.set(rows)
+        self._backlog.set(backlog_s)
+
+    def wasted(self, seconds: float) -> None:
+        """So much predicted device time was wasted."""
+        self._wasted.inc(seconds)
 
     def models(self, models: Iterable[ModelStatus]) -> None:
         """Which models are ready."""

@@ -18,7 +18,7 @@ import sys
 from brood.observe.metrics import Metrics
 metrics = Metrics()
 metrics.finished("vae", "generate", "http", "ok", 0.1, 2)
-metrics.queued(5)
+metrics.queued(5, 0.1)
 print("counted", flush=True)
 sys.stdin.read()
 """

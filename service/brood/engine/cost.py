@@ -1,0 +1,121 @@
+"""What graph calls cost: measured when a model is warmed up, and refined by every call that is made.
+
+A prediction is a graph's pace times the shape of its cost over buckets. Both are refined in the logarithm, by a part
+of each call's surprise, and a surprise counts as a factor of two at most: one call that took a hundred times longer
+(another process had the core) moves a prediction by 8 %, a machine that became twice as slow moves it there within some
+tens of calls. The shape, on which the choice of buckets depends, follows ten times slower than the pace: what else
+happens on the machine is seldom about one bucket alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+PACE_RATE, SHAPE_RATE = 0.1, 0.01  # part of a call's surprise that is believed, of all buckets and of this one
+SURPRISE_LIMIT = math.log(2.0)  # larger ones count as this
+GAIN = 1.05  # a larger bucket pays if it makes so many times more rows a second than any smaller one
+RECENT = 1000  # calls over which the prediction error is told
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionError:
+    """|observed / predicted − 1| over the last calls."""
+
+    p50: float
+    p95: float
+    calls: int
+
+
+@dataclass(slots=True)
+class _Graph:
+    shape: dict[int, float]  # bucket → seconds of one call at pace 1, ascending
+    pace: float = 1.0
+    cap: int = 1
+    row_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Choose the cap anew: the largest bucket that still pays."""
+        best = 0.0
+        for bucket, seconds in self.shape.items():
+            if bucket / seconds > GAIN * best:
+                self.cap, best = bucket, bucket / seconds
+        self.row_s = self.pace / best
+
+
+class CostModel:
+    """c(graph, bucket) of one model on this device, in seconds.
+
+    Args:
+        measured: graph → bucket → seconds of one call.
+    """
+
+    def __init__(self, measured: Mapping[str, Mapping[int, float]]) -> None:
+        self._graphs = {
+            name: _Graph({bucket: max(1e-9, costs[bucket]) for bucket in sorted(costs)})
+            for name, costs in measured.items()
+        }
+        self._errors: deque[float] = deque(maxlen=RECENT)
+
+    def seconds(self, graph: str, bucket: int) -> float:
+        """Predicted seconds of one call."""
+        found = self._graphs[graph]
+        return found.pace * found.shape[bucket]
+
+    def cap(self, graph: str) -> int:
+        """The largest bucket that still pays: rows beyond it are better served by the next call."""
+        return self._graphs[graph].cap
+
+    def row_s(self, graph: str) -> float:
+        """Predicted seconds that one row takes of a call at the cap."""
+        return self._graphs[graph].row_s
+
+    def call_s(self, graph: str) -> float:
+        """Predicted seconds of a call at the cap."""
+        return self.seconds(graph, self._graphs[graph].cap)
+
+    def bucket_for(self, graph: str, rows: int, allowed: Collection[int] | None = None) -> int:
+        """The bucket that makes most rows a second out of ``rows`` runnable ones.
+
+        Either the next larger bucket, padded, or the next smaller one, leaving some rows for the next call.
+
+        Args:
+            allowed: only these buckets; None: all.
+        """
+        costs = self._graphs[graph].shape
+        if allowed is None and rows in costs:
+            return rows
+        buckets = [bucket for bucket in costs if allowed is None or bucket in allowed]
+        smaller = max((bucket for bucket in buckets if bucket <= rows), default=buckets[0])
+        larger = min((bucket for bucket in buckets if bucket >= rows), default=smaller)
+        return max(larger, smaller, key=lambda bucket: min(bucket, rows) / costs[bucket])
+
+    def smallest_bucket(self, graph: str, rows: int, allowed: Collection[int] | None = None) -> int:
+        """The smallest bucket that holds so many rows."""
+        found = self._graphs[graph].shape
+        return min(bucket for bucket in found if bucket >= rows and (allowed is None or bucket in allowed))
+
+    def observe(self, graph: str, bucket: int, seconds: float) -> float:
+        """Learn from a call; returns its error, |observed / predicted − 1|."""
+        found, predicted = self._graphs[graph], self.seconds(graph, bucket)
+        surprise = max(-SURPRISE_LIMIT, min(SURPRISE_LIMIT, math.log(max(seconds, 1e-9) / predicted)))
+        found.pace *= math.exp(PACE_RATE * surprise)
+        found.shape[bucket] *= math.exp(SHAPE_RATE * surprise)
+        found.refresh()
+        error = abs(seconds / predicted - 1.0)
+        self._errors.append(error)
+        return error
+
+    def prediction_error(self) -> PredictionError:
+        """How good the last predictions were."""
+        if not self._errors:
+            return PredictionError(0.0, 0.0, 0)
+        p50, p95 = np.quantile(np.fromiter(self._errors, float), (0.5, 0.95))
+        return PredictionError(float(p50), float(p95), len(self._errors))
