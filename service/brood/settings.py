@@ -29,6 +29,20 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def default_cache_dir() -> Path | None:
+    """Where what can be made again is kept, also for models in the caller's process; None: there is no home.
+
+    ``BROOD_CACHE_DIR``, or else ``brood`` in the user's directory for such things (XDG Base Directory Specification).
+    """
+    if own := os.environ.get(f"{PREFIX}CACHE_DIR"):
+        return Path(own).absolute()
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))  # to be ignored unless it is absolute
+    try:
+        return (base if base.is_absolute() else Path.home() / ".cache") / "brood"
+    except RuntimeError:
+        return None
+
+
 def _separate(value: object) -> object:
     """In the environment, several values stand in one variable, with commas between them."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -60,8 +74,20 @@ class Settings(BaseSettings):
     threads: int = Field(default_factory=available_cores, ge=1, description="threads within one graph call")
     max_n: int = Field(default=4096, ge=1, description="most samples of one request")
     max_body_bytes: int = Field(default=64 * 2**20, ge=1024, description="largest request body")
-    max_queued_rows: int = Field(default=16384, ge=1, description="most samples that wait; more are refused")
+    max_backlog_s: float = Field(default=60.0, gt=0, description="most predicted work that waits; more is refused")
+    max_held_bytes: int = Field(
+        default=2**30, ge=2**20, description="memory for inputs and samples of all running requests"
+    )
+    max_state_bytes: int = Field(
+        default=2**30, ge=2**20, description="memory for the state of unfinished samples, of each model"
+    )
+    max_wait_ms: float = Field(default=0.0, ge=0, le=1000, description="how long a call waits to become fuller")
+    hang_s: float = Field(default=60.0, gt=0, description="after so long, and 20 times the usual, a graph call hangs")
     shutdown_grace_s: float = Field(default=10.0, ge=0, le=3600, description="time for running requests to end on stop")
+    cache_dir: AnyPath | None = Field(
+        default_factory=default_cache_dir,
+        description="directory for what is found out about models and kept between starts",
+    )
     metrics_dir: AnyPath | None = Field(
         default=None, description="where counts wait for the exporter; none: one of this run"
     )

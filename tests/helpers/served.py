@@ -39,7 +39,7 @@ class Served:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,  # a process group of its own, as in a terminal
-            env={name: value for name, value in os.environ.items() if not name.startswith(("BROOD_", "PROMETHEUS_"))},
+            env=_environment(),
         )
         self.told: list[str] = []
         try:
@@ -89,6 +89,15 @@ class Served:
                 return
             assert time.monotonic() - began < START_S, self.told
         raise AssertionError(f"it ended: {self.told} {self._process.stderr.read()}")
+
+
+def _environment() -> dict[str, str]:
+    """As a user has it, but for the directory where the tests keep things."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("BROOD_", "PROMETHEUS_")) or name == "BROOD_CACHE_DIR"
+    }
 
 
 def _found(pattern: str, text: str) -> str:

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from brood.settings import PREFIX, Settings, SettingsError, available_cores, export_variables, read_settings
+from brood.settings import (
+    PREFIX,
+    Settings,
+    SettingsError,
+    available_cores,
+    default_cache_dir,
+    export_variables,
+    read_settings,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +66,35 @@ def test_paths_do_not_depend_on_the_working_directory(monkeypatch: pytest.Monkey
     assert read_settings({"models": "bundles"}).models == tmp_path / "bundles"
 
 
+def test_what_is_kept_lies_in_the_users_own_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert read_settings({}).cache_dir == tmp_path / ".cache" / "brood"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # to be ignored, says the specification
+    assert default_cache_dir() == tmp_path / ".cache" / "brood"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert default_cache_dir() == tmp_path / "xdg" / "brood"
+    monkeypatch.setenv("BROOD_CACHE_DIR", str(tmp_path / "own"))
+    assert default_cache_dir() == tmp_path / "own"
+    assert read_settings({}).cache_dir == tmp_path / "own"
+    assert read_settings({"cache_dir": str(tmp_path / "flag")}).cache_dir == tmp_path / "flag"
+
+
+def test_without_a_home_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert read_settings({}).cache_dir is None
+
+
+@pytest.mark.parametrize("name", ["max_backlog_s", "max_held_bytes", "max_state_bytes", "hang_s"])
+def test_limits_are_positive(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"setting '{name}': 0 is not allowed"):
+        read_settings({name: 0})
+
+
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().host = "0.0.0.0"
@@ -84,7 +121,9 @@ def test_what_is_not_allowed_is_named(flags: dict[str, object], message: str) ->
 
 def test_an_unknown_variable_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROOD_HTP_PORT", "8000")
-    with pytest.raises(SettingsError, match="BROOD_HTP_PORT is unknown; known: BROOD_ALLOW_NATIVE, BROOD_GRPC_PORT"):
+    with pytest.raises(
+        SettingsError, match="BROOD_HTP_PORT is unknown; known: BROOD_ALLOW_NATIVE, BROOD_CACHE_DIR, BROOD_GRPC_PORT"
+    ):
         read_settings({})
 
 

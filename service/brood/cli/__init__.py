@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from brood import __version__
+from brood.cli.certify import certify
 from brood.cli.generate import generate
 from brood.cli.models import models
 from brood.cli.serve import serve
+from brood.cli.simulate import simulate
 from brood.cli.verify import verify
 
 
@@ -17,5 +19,5 @@ def main() -> None:
     """Serve trained deep generative models."""
 
 
-for command in (serve, models, verify, generate):
+for command in (serve, models, verify, certify, generate, simulate):
     main.add_command(command)

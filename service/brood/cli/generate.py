@@ -69,7 +69,7 @@ def generate(
             **{name: _typed(loaded, operation, name, text) for name, text in params},
             **{name: _file(name, Path(text)) for name, text in inputs},
         }
-        result = _run(loaded, loaded.stream(operation, n=n, seed=seed, index=index, **values), n)
+        result = _run(loaded, loaded.stream(operation, n=n, seed=seed, index=index, params=values), n)
         files = result.save(output)
     click.echo(f"{len(files)} files in {output}; seed {result.seed}")
 

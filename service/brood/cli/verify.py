@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--allow-native", is_flag=True, help="load native code (TorchScript) of a bundle that is not brood's own")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="within one graph call")
-def verify(bundle: Path, allow_native: bool, threads: int) -> None:
+@click.option("--certify", is_flag=True, help="also find out at which batch sizes its samples are exact")
+def verify(bundle: Path, allow_native: bool, threads: int, certify: bool) -> None:
     """Check a bundle: manifest, hashes, graphs, and every golden sample of the original model.
 
     BUNDLE is the directory NAME/VERSION. Exit code 0: all is well; 1: it is not.
     """
     from rich.console import Console
 
+    from brood.cli.certify import certificates_table
+    from brood.runtimes.base import RuntimeOptions
     from brood.store.store import read_bundle
 
     with one_line():
@@ -33,6 +36,9 @@ def verify(bundle: Path, allow_native: bool, threads: int) -> None:
         click.echo(f"{found.manifest.name} {found.manifest.version}: {len(found.manifest.files)} files as listed")
         table, failures = compare(found, threads)
     Console().print(table)
+    if certify:
+        certificates, _ = certificates_table([bundle], [RuntimeOptions(threads)], allow_native)
+        Console().print(certificates)
     if failures:
         raise click.ClickException(f"{failures} of {len(found.manifest.golden)} golden samples differ")
 
@@ -45,19 +51,22 @@ def compare(bundle: Bundle, threads: int) -> tuple[Table, int]:
     """
     from rich.table import Table
 
-    from brood.host.loading import gate
-    from brood.program import compile_program
+    from brood.host.examples import golden_example
+    from brood.host.gate import gate
+    from brood.host.opened import open_bundle
+    from brood.host.trace import trace
     from brood.protocol.errors import BroodError
     from brood.runtimes.base import RuntimeOptions
-    from brood.runtimes.load import load_graphs
 
-    graphs = load_graphs(bundle.directory, bundle.manifest, RuntimeOptions(threads))
+    opened = open_bundle(bundle, RuntimeOptions(threads))
+    alone = {name: graph.spec.buckets[0] for name, graph in opened.graphs.items()}
     table = Table("golden", "operation", "max |Δ|", "tolerance", "verdict", box=None, pad_edge=False)
     failures = 0
-    for run in bundle.golden():
+    for run in opened.golden:
         words = run.words
+        example = golden_example(opened.programs[words.operation], run)
         try:
-            difference = f"{gate(compile_program(bundle.manifest, words.operation), graphs, run):.3g}"
+            difference = f"{gate(trace(example, opened.graphs, alone)):.3g}"
             verdict = "ok"
         except BroodError as error:
             difference, verdict = "-", error.message

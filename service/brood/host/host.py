@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from brood.engine.loop import Engine, EngineObserver
-from brood.host.loading import ReadyModel, load_model
-from brood.protocol.errors import BroodError, ModelNotFound, ModelUnavailable
-from brood.protocol.events import Event
+from brood.engine.loop import Engine, EngineObserver, EngineOptions
+from brood.host.certificates import Certificates
+from brood.host.loading import STATE_BYTES, ReadyModel, load_model
+from brood.protocol.errors import BroodError, DeterminismUnavailable, ModelNotFound, ModelUnavailable
+from brood.protocol.events import Determinism, Event
+from brood.protocol.manifest import Manifest
 from brood.protocol.models import ModelStatus
 from brood.protocol.requests import Generation
 from brood.runtimes.base import RuntimeOptions
@@ -25,8 +27,10 @@ class HostOptions:
     models: Path | None = None  # a directory of bundles; None: the shipped ones
     names: tuple[str, ...] = ()  # only these; empty: all
     threads: int = 1  # within one graph call
-    max_queued_rows: int = 16_384  # accepted samples that may wait
     allow_native: bool = False  # TorchScript bundles outside the shipped ones may run their native code
+    cache_dir: Path | None = None  # where certificates are kept from one start to the next; None: nowhere
+    max_state_bytes: int = STATE_BYTES  # memory for the state of unfinished rows, of each model
+    engine: EngineOptions = field(default_factory=EngineOptions)
 
 
 class Host:
@@ -43,7 +47,8 @@ class Host:
     ) -> None:
         self._options = options
         self._on_model = on_model
-        self._engine = Engine(observer, options.max_queued_rows)
+        self._engine = Engine(observer, options.engine)
+        self._certificates = Certificates(options.cache_dir)
         self._statuses: dict[tuple[str, int], ModelStatus] = {}
         self._ready: dict[tuple[str, int], ReadyModel] = {}
 
@@ -83,14 +88,15 @@ class Host:
 
         Raises:
             ModelUnavailable: the model is not ready.
-            Overloaded: the queue is full.
+            DeterminismUnavailable: the samples shall be exact, and that cannot be promised here.
+            BroodError: the engine refuses it (see `brood.engine.loop.Engine.submit`).
         """
         ready = self._ready.get((generation.model, generation.version))
         if ready is None:
             raise ModelUnavailable(
                 f"model: {generation.model!r} version {generation.version} is not ready", field="model"
             )
-        return self._engine.submit(generation, ready.engine, ready.determinism[generation.operation])
+        return self._engine.submit(generation, ready.engine, _promised(ready, generation))
 
     def cancel(self, request_id: str) -> bool:
         """End a generation; False if there is none of that id."""
@@ -111,14 +117,52 @@ class Host:
         try:
             bundle = read_bundle(found.directory, allow_native=self._options.allow_native)
             manifest = bundle.manifest
-            ready = load_model(bundle, RuntimeOptions(self._options.threads))
+            ready = load_model(
+                bundle,
+                RuntimeOptions(self._options.threads),
+                self._certificates,
+                max_state_bytes=self._options.max_state_bytes,
+            )
         except BroodError as error:
             return ModelStatus(found.name, found.version, "failed", error.message, manifest)
         except Exception as error:
             return ModelStatus(found.name, found.version, "failed", f"{type(error).__name__}: {error}", manifest)
         self._ready[found.name, found.version] = ready
-        return ModelStatus(found.name, found.version, "ready", "", manifest, ready.determinism)
+        return _status(manifest, ready)
 
     def _tell(self, status: ModelStatus) -> None:
         self._statuses[status.name, status.version] = status
         self._on_model(status)
+
+
+def _promised(ready: ReadyModel, generation: Generation) -> Determinism:
+    """What the samples of a generation are promised to be.
+
+    Raises:
+        DeterminismUnavailable: they shall be exact, and that cannot be promised here.
+    """
+    found = ready.guarantees[generation.operation]
+    if not generation.exact:
+        return found.usual
+    if found.lacking:
+        raise DeterminismUnavailable(
+            f'determinism: "exact" cannot be promised for {generation.model} {generation.operation} here, because '
+            f'{found.lacking}; allowed: "any", which gives determinism "{found.usual}" here',
+            field="determinism",
+        )
+    return "exact"
+
+
+def _status(manifest: Manifest, ready: ReadyModel) -> ModelStatus:
+    certificate = ready.certificate
+    return ModelStatus(
+        manifest.name,
+        manifest.version,
+        "ready",
+        manifest=manifest,
+        determinism=ready.determinism,
+        numerics_id=certificate.numerics_id,
+        certificate=certificate.exact,
+        device=certificate.conditions.device,
+        state_bytes=ready.engine.runtime.state_bytes,
+    )

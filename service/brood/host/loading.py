@@ -1,25 +1,26 @@
-"""From a bundle on disk to a model the engine can run: verify → load → gate → warm up → ready."""
+"""From a bundle on disk to a model the engine can run: verify → load → gate → warm up → certify → ready."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
+from brood.engine.cost import CostModel
 from brood.engine.model import EngineModel
-from brood.host.warmup import Measured, complete_params, warm_up
-from brood.program import Program, compile_program, run_row
+from brood.host.certificate import Certificate, Guarantee, guarantee
+from brood.host.certificates import Certificates
+from brood.host.certify import certified
+from brood.host.examples import graphs_of
+from brood.host.opened import Opened, open_bundle
 from brood.protocol.errors import BundleError
 from brood.protocol.events import Determinism
 from brood.protocol.manifest import Manifest, State
-from brood.runtimes.base import LoadedGraph, RuntimeOptions
-from brood.runtimes.load import load_graphs
+from brood.runtimes.base import RuntimeOptions
+from brood.runtimes.memory import slots_within
 from brood.runtimes.slots import HostSlots
-from brood.store.golden import GoldenRun
 from brood.store.store import Bundle
 
-SLOTS_PER_BUCKET = 2  # rows may wait between stages while another full batch runs
+STATE_BYTES = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,60 +28,67 @@ class ReadyModel:
     """A model that has earned its readiness."""
 
     engine: EngineModel
-    determinism: Mapping[str, Determinism]  # operation → guarantee here
+    certificate: Certificate
+    guarantees: Mapping[str, Guarantee]  # operation → what its samples are promised to be here
+
+    @property
+    def determinism(self) -> dict[str, Determinism]:
+        """Operation → what a request gets that asks for nothing in particular."""
+        return {name: guarantee.usual for name, guarantee in self.guarantees.items()}
 
 
-def load_model(bundle: Bundle, options: RuntimeOptions) -> ReadyModel:
-    """Load, check and warm up one verified bundle.
+def load_model(
+    bundle: Bundle,
+    options: RuntimeOptions,
+    certificates: Certificates | None = None,
+    *,
+    max_state_bytes: int = STATE_BYTES,
+) -> ReadyModel:
+    """Load, check, warm up and certify one verified bundle.
 
-    Raises:
-        BundleError: a graph does not load, a name leads nowhere, or a golden sample comes out differently.
-    """
-    manifest = bundle.manifest
-    graphs = load_graphs(bundle.directory, manifest, options)
-    programs = {name: compile_program(manifest, name) for name in manifest.operations}
-    golden = bundle.golden()
-    for operation in programs:
-        first = next((run for run in golden if run.words.operation == operation), None)
-        if first is not None:
-            gate(programs[operation], graphs, first)
-    capacity = SLOTS_PER_BUCKET * max(max(graph.buckets) for graph in manifest.graphs.values())
-    runtime = HostSlots(graphs, model_state(manifest), capacity)
-    measured = warm_up(programs, graphs, manifest, golden)
-    engine = EngineModel(manifest.name, manifest.version, programs, runtime, measured.cost_s)
-    return ReadyModel(engine, {name: _determinism(program, measured) for name, program in programs.items()})
-
-
-def gate(program: Program, graphs: Mapping[str, LoadedGraph], run: GoldenRun) -> float:
-    """Repeat a golden run with the reference interpreter.
-
-    Returns:
-        The largest absolute difference from what the original model gave.
+    Args:
+        bundle: to be loaded.
+        options: how its graphs run.
+        certificates: those made before, and where to keep one; None: the shipped ones.
+        max_state_bytes: memory for the state of unfinished rows.
 
     Raises:
-        BundleError: it is over the golden's tolerance.
+        BundleError: a graph does not load, a name leads nowhere, a golden sample comes out differently, or one row's
+            state takes more than the memory allowed.
+        BroodError: a golden sample, or a call at some bucket, fails.
     """
-    golden = run.words
-    outputs = run_row(
-        program,
-        graphs,
-        seed=golden.seed,
-        index=golden.index,
-        params=complete_params(program, golden.params),
-        inputs=run.inputs,
+    opened, state = open_bundle(bundle, options), model_state(bundle.manifest)
+    capacity = slots_within(state, wanted_slots(bundle.manifest), max_state_bytes)
+    certificate, evidence = certified(opened, options, certificates or Certificates())
+    engine = EngineModel(
+        bundle.manifest.name,
+        bundle.manifest.version,
+        opened.programs,
+        HostSlots(opened.graphs, state, capacity),
+        CostModel({name: warmed.cost_s for name, warmed in evidence.warmed.items()}),
+        _allowed(opened, certificate),
     )
-    difference = max(_difference(outputs[name], expected) for name, expected in run.outputs.items())
-    if not difference <= golden.tolerance:
-        raise BundleError(
-            f"golden {golden.id!r} of {program.name!r}: off by {difference:.3g}, tolerance {golden.tolerance:.3g}",
-            field=f"golden.{golden.id}",
-        )
-    return difference
+    return ReadyModel(
+        engine,
+        certificate,
+        {name: guarantee(program, certificate.exact) for name, program in opened.programs.items()},
+    )
 
 
-def _difference(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest absolute difference; NaN if either has one, so that no comparison passes."""
-    return float(np.abs(np.asarray(found, np.float64) - np.asarray(expected, np.float64)).max(initial=0.0))
+def wanted_slots(manifest: Manifest) -> int:
+    """A full call for every graph that rows go through, and one more for rows that wait while others run."""
+    stages = [stage for operation in manifest.operations.values() for stage in operation.stages]
+    graphs = {stage.graph for stage in stages} | {stage.variant.graph for stage in stages if stage.variant}
+    return (len(graphs) + 1) * max(max(manifest.graphs[name].buckets) for name in graphs)
+
+
+def _allowed(opened: Opened, certificate: Certificate) -> dict[str, frozenset[int]]:
+    """The buckets of requests for exact samples. A preview is nobody's sample: its graph may run at all of its own."""
+    needed = {name for program in opened.programs.values() for name in graphs_of(program)}
+    return {
+        name: frozenset(certificate.exact[name] if name in needed else opened.graphs[name].spec.buckets)
+        for name in opened.reachable()
+    }
 
 
 def model_state(manifest: Manifest) -> dict[str, State]:
@@ -100,9 +108,3 @@ def model_state(manifest: Manifest) -> dict[str, State]:
                     field=f"operations.{name}.state.{state}",
                 )
     return found
-
-
-def _determinism(program: Program, measured: Measured) -> Determinism:
-    if not any(stage.graph in measured.inexact for stage in program.stages):
-        return "exact"
-    return "tolerance" if program.manifest.domain == "continuous" else "none"

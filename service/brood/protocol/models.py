@@ -22,3 +22,7 @@ class ModelStatus:
     reason: str = ""  # why it failed
     manifest: Manifest | None = None  # None: it could not be read
     determinism: Mapping[str, Determinism] = field(default_factory=dict)  # operation → guarantee here
+    numerics_id: str = ""  # models with the same one give the same bits to exact requests; empty: to none
+    certificate: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # graph → buckets that give the same bits
+    device: str = ""  # on which its graphs run
+    state_bytes: int = 0  # memory that the state of unfinished samples may take

@@ -12,6 +12,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from brood.dataplane import DataPlane, Limits
+from brood.engine.loop import EngineOptions
 from brood.frontends.servers import ServerOptions, Servers
 from brood.host.host import Host, HostOptions
 from brood.observe.metrics import Metrics
@@ -42,8 +43,15 @@ class Colocated:
             models=settings.models,
             names=settings.names,
             threads=settings.threads,
-            max_queued_rows=settings.max_queued_rows,
             allow_native=settings.allow_native,
+            cache_dir=settings.cache_dir,
+            max_state_bytes=settings.max_state_bytes,
+            engine=EngineOptions(
+                max_backlog_s=settings.max_backlog_s,
+                max_held_bytes=settings.max_held_bytes,
+                max_wait_s=settings.max_wait_ms / 1000,
+                hang_s=settings.hang_s,
+            ),
         )
         self._host = Host(options, self._metrics, self._on_model)
         limits = Limits(max_n=settings.max_n, max_body_bytes=settings.max_body_bytes)

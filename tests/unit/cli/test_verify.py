@@ -10,8 +10,8 @@ from brood.cli import main
 from helpers.bundles import flip_byte, once_bundle, relist
 
 
-def verify(bundle: Path) -> Result:
-    return CliRunner().invoke(main, ["verify", str(bundle)])
+def verify(bundle: Path, *options: str) -> Result:
+    return CliRunner().invoke(main, ["verify", str(bundle), *options])
 
 
 def test_a_good_bundle(tmp_path: Path) -> None:
@@ -35,3 +35,10 @@ def test_other_samples_than_the_original_gave(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stderr == "Error: 1 of 1 golden samples differ\n"
     assert "off by 0.03, tolerance 0" in " ".join(result.stdout.split())
+
+
+def test_certifying_tells_where_samples_are_exact(tmp_path: Path) -> None:
+    result = verify(once_bundle(tmp_path, bucket_dependent=True, bucket_dependent_from=8), "--certify")
+    assert result.exit_code == 0
+    words = [line.split() for line in result.output.splitlines()]
+    assert any(line[:5] == ["once", "1", "1", "generate", "all"] and "8" in line for line in words)

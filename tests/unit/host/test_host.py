@@ -7,21 +7,27 @@ import pytest
 
 from brood.host.host import Host, HostOptions
 from brood.host.loading import load_model
-from brood.protocol.errors import BundleError, ModelUnavailable
+from brood.protocol.errors import BundleError, DeterminismUnavailable, ModelUnavailable
 from brood.protocol.events import Accepted, Done, Sample
 from brood.protocol.models import ModelStatus
 from brood.runtimes.base import RuntimeOptions
 from brood.store.store import read_bundle
-from helpers.bundles import broken_bundles, edit_manifest, once_bundle, relist, steps_bundle
+from helpers.bundles import IMAGE, broken_bundles, edit_manifest, once_bundle, relist, steps_bundle
 from helpers.engine import generation, oracle
 
 
 class Quiet:
-    """An observer that looks away."""
+    """An observer that only notes the size of each graph call."""
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float) -> None: ...
+    def __init__(self) -> None:
+        self.buckets: list[int] = []
 
-    def queued(self, rows: int) -> None: ...
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
+        self.buckets.append(bucket)
+
+    def queued(self, rows: int, backlog_s: float) -> None: ...
+
+    def wasted(self, seconds: float) -> None: ...
 
 
 async def test_models_load_and_generate(tmp_path: Path) -> None:
@@ -78,20 +84,75 @@ def test_a_model_whose_golden_differs_is_refused(tmp_path: Path) -> None:
         load_model(read_bundle(directory), RuntimeOptions(1))
 
 
-def test_determinism_is_found_by_measuring(tmp_path: Path) -> None:
-    exact = load_model(read_bundle(once_bundle(tmp_path / "a")), RuntimeOptions(1))
-    assert set(exact.determinism.values()) == {"exact"}
-    drifting = once_bundle(tmp_path / "b", bucket_dependent=True)
-    assert load_model(read_bundle(drifting), RuntimeOptions(1)).determinism["generate"] == "tolerance"
-    edit_manifest(drifting, lambda words: words.update(domain="discrete"))
-    assert load_model(read_bundle(drifting), RuntimeOptions(1)).determinism["generate"] == "none"
+async def test_exact_samples_come_from_certified_buckets_only(tmp_path: Path) -> None:
+    directory, observer = once_bundle(tmp_path, bucket_dependent=True, bucket_dependent_from=8), Quiet()
+    host = Host(HostOptions(models=tmp_path), observer)
+    await host.start()
+    model = load_model(read_bundle(directory), RuntimeOptions(1)).engine
+    usual, exact = (generation(model, name, n=8, words={"exact": name == "exact"}) for name in ("usual", "exact"))
+    told = [event async for event in host.submit(usual)]
+    assert isinstance(told[0], Accepted)
+    assert told[0].determinism == "tolerance"
+    observer.buckets.clear()
+    told = [event async for event in host.submit(exact)]
+    assert isinstance(told[0], Accepted)
+    assert told[0].determinism == "exact"
+    assert set(observer.buckets) <= {1, 2, 4}
+    samples = [event for event in told if isinstance(event, Sample)]
+    assert len(samples) == 8
+    for sample in samples:
+        assert np.array_equal(sample.outputs["image"], oracle(directory, exact, sample.index)["image"])
+    await host.stop()
+
+
+async def test_what_cannot_be_exact_is_refused_before_any_work(tmp_path: Path) -> None:
+    directory, observer = once_bundle(tmp_path, bucket_dependent=True), Quiet()
+    host = Host(HostOptions(models=tmp_path), observer)
+    await host.start()
+    model = load_model(read_bundle(directory), RuntimeOptions(1)).engine
+    with pytest.raises(DeterminismUnavailable) as caught:
+        host.submit(generation(model, "a", words={"exact": True}))
+    assert caught.value.field == "determinism"
+    assert caught.value.message == (
+        'determinism: "exact" cannot be promised for once generate here, because the bits of its graph calls '
+        '(\'generate\') depend on what else is in the call; allowed: "any", which gives determinism "tolerance" here'
+    )
+    assert observer.buckets == []
+    inputs = {"image": np.zeros((1, *IMAGE), np.float32)}
+    events = host.submit(generation(model, "b", operation="reconstruct", inputs=inputs, words={"exact": True}))
+    assert isinstance([event async for event in events][-1], Done)
+    await host.stop()
+
+
+async def test_a_status_tells_what_is_certified(tmp_path: Path) -> None:
+    once_bundle(tmp_path, bucket_dependent=True, bucket_dependent_from=8)
+    steps_bundle(tmp_path)
+    host = Host(HostOptions(models=tmp_path, cache_dir=tmp_path / "cache"), Quiet())
+    await host.start()
+    once, steps = host.models()
+    assert once.certificate == {"generate": (1, 2, 4), "keep": (1, 2, 4, 8), "score": (1, 2, 4, 8)}
+    assert (once.device, once.state_bytes) == ("cpu", 0)
+    assert steps.state_bytes >= 16 * (16 * 4 + 8)  # as many slots as two full calls, of an image and a number each
+    assert len({once.numerics_id, steps.numerics_id, ""}) == 3
+    assert len(list((tmp_path / "cache" / "certificates").iterdir())) == 2
+    await host.stop()
+
+
+async def test_a_row_that_is_larger_than_the_memory_fails_its_model_alone(tmp_path: Path) -> None:
+    once_bundle(tmp_path)
+    steps_bundle(tmp_path)
+    host = Host(HostOptions(models=tmp_path, max_state_bytes=100), Quiet())
+    await host.start()
+    once, steps = host.models()
+    assert (once.state, steps.state) == ("ready", "failed")
+    assert "state 'x': one row takes 64 bytes" in steps.reason
+    await host.stop()
 
 
 def test_every_bucket_has_a_measured_cost(tmp_path: Path) -> None:
     model = load_model(read_bundle(steps_bundle(tmp_path)), RuntimeOptions(1)).engine
     for name, graph in read_bundle(tmp_path / "steps" / "1").manifest.graphs.items():
-        assert set(model.cost_s[name]) == set(graph.buckets)
-        assert all(seconds > 0 for seconds in model.cost_s[name].values())
+        assert all(model.costs.seconds(name, bucket) > 0 for bucket in graph.buckets)
 
 
 def test_one_state_name_means_one_tensor(tmp_path: Path) -> None:

@@ -1,0 +1,41 @@
+"""A bundle whose graphs are loaded and whose names are resolved; nothing of it has run yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from brood.host.examples import graphs_of
+from brood.program import Program, compile_program
+from brood.runtimes.base import LoadedGraph, RuntimeOptions
+from brood.runtimes.load import load_graphs
+from brood.store.golden import GoldenRun
+from brood.store.store import Bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Everything of a bundle in memory."""
+
+    bundle: Bundle
+    graphs: Mapping[str, LoadedGraph]
+    programs: Mapping[str, Program]  # operation → program
+    golden: Sequence[GoldenRun]
+
+    def reachable(self) -> list[str]:
+        """The graphs that some operation calls, for a sample or for a preview, in the manifest's order."""
+        used = {name for program in self.programs.values() for name in graphs_of(program)}
+        used |= {program.preview.graph for program in self.programs.values() if program.preview is not None}
+        return [name for name in self.graphs if name in used]
+
+
+def open_bundle(bundle: Bundle, options: RuntimeOptions) -> Opened:
+    """Load the graphs of a verified bundle and resolve its operations.
+
+    Raises:
+        BundleError: a graph does not load, a name leads nowhere, or the golden samples are unreadable.
+    """
+    manifest = bundle.manifest
+    graphs = load_graphs(bundle.directory, manifest, options)
+    programs = {name: compile_program(manifest, name) for name in manifest.operations}
+    return Opened(bundle, graphs, programs, bundle.golden())
