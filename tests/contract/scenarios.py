@@ -32,7 +32,10 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One request and what becomes of it: a refusal, or (None) the samples of `expected`."""
+    """One request and what becomes of it: a refusal, or (None) the samples of `expected`.
+
+    Those of `STREAMED` give samples as a stream, and are refused where the answer comes whole.
+    """
 
     name: str
     request: Request
@@ -125,6 +128,13 @@ GOOD: tuple[Scenario, ...] = (
         known=KNOWN[None],
     ),
     _good("a deadline far away", _tiny(deadline_ms=60000.0)),
+    _good("work that may wait", _tiny(priority="bulk")),
+    _good("the same bits or none", _tiny(determinism="exact", n=2)),
+    _good(
+        "a schedule",
+        _tiny(operation="vary", params={"steps": 49, "sampler": "dpmpp-2m"}, inputs={"image": npy(picture())}),
+        image=picture(),
+    ),
 )
 
 
@@ -210,6 +220,38 @@ BAD: tuple[Scenario, ...] = (
     _bad("unknown field", _tiny(colour="red"), "colour", json_only=True),
     _bad("deadline 0", _tiny(deadline_ms=0.0), "deadline_ms"),
     _bad("deadline negative", _tiny(deadline_ms=-5.0), "deadline_ms"),
+    _bad("deadline too short", _tiny(deadline_ms=0.05), "deadline_ms", "deadline_infeasible"),
+    _bad("unknown priority", _tiny(priority="urgent"), "priority"),
+    _bad("priority is a number", _tiny(priority=1), "priority", json_only=True),
+    _bad("unknown determinism", _tiny(determinism="roughly"), "determinism"),
+    _bad(
+        "exact where it cannot be promised",
+        _tiny(operation="score", determinism="exact", inputs={"image": npy(picture())}),
+        "determinism",
+        "determinism_unavailable",
+    ),
+    _bad("progress every 0 steps", _tiny(progress_every=0), "progress_every"),
+    _bad("progress every half step", _tiny(progress_every=0.5), "progress_every", json_only=True),
+    _bad("a preview every -1 steps", _tiny(preview_every=-1), "preview_every"),
+    _bad(
+        "previews of what has none",
+        _tiny(operation="reconstruct", preview_every=1, inputs={"image": npy(picture())}),
+        "preview_every",
+    ),
+    _bad(
+        "a sampler that is not offered, with an alternative",
+        _tiny(operation="vary", params={"sampler": "heun"}, inputs={"image": npy(picture())}),
+        "params.sampler",
+    ),
+    _bad(
+        "more steps than the schedule has",
+        _tiny(operation="vary", params={"steps": 60}, inputs={"image": npy(picture())}),
+        "params.steps",
+    ),
 )
 
-SCENARIOS: tuple[Scenario, ...] = GOOD + BAD
+STREAMED: tuple[Scenario, ...] = (
+    _bad("progress", _tiny(n=3, progress_every=2), "progress_every", inputs={}),
+    _bad("previews", _tiny(n=2, preview_every=1), "preview_every", inputs={}),
+    _bad("progress and previews", _tiny(progress_every=1, preview_every=2), "progress_every", inputs={}),
+)

@@ -19,7 +19,7 @@ from brood.protocol.requests import GenerateRequest, complaint
 from brood.protocol.wire import generator_pb2 as pb
 from brood.protocol.wire.convert import plain_of, request_message
 from brood.protocol.wire.generator_pb2_grpc import GeneratorStub
-from contract.scenarios import BAD, GOOD, Request, Scenario, expected
+from contract.scenarios import BAD, GOOD, STREAMED, Request, Scenario, expected
 from helpers.backend import FakeBackend
 from helpers.ends import Ends
 from helpers.grpc_server import grpc_server
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from brood.protocol.wire.generator_pb2_grpc import GeneratorAsyncStub
 
 STATUSES = {row.code: row.grpc for row in TABLE.values()}
-GOOD_HERE = [pytest.param(scenario, id=scenario.name) for scenario in GOOD if not scenario.json_only]
-BAD_HERE = [pytest.param(scenario, id=scenario.name) for scenario in BAD if not scenario.json_only]
+GOOD_HERE, BAD_HERE, STREAMED_HERE = (
+    [pytest.param(scenario, id=scenario.name) for scenario in scenarios if not scenario.json_only]
+    for scenarios in (GOOD, BAD, STREAMED)
+)
 
 
 @pytest.fixture
@@ -95,24 +97,38 @@ async def test_good_requests_give_the_same_samples(stub: GeneratorAsyncStub, sce
     check_samples(scenario, list(answer.samples))
 
 
-@pytest.mark.parametrize("scenario", GOOD_HERE)
+@pytest.mark.parametrize("scenario", GOOD_HERE + STREAMED_HERE)
 async def test_streams_give_the_same_samples(stub: GeneratorAsyncStub, scenario: Scenario) -> None:
     events = [event async for event in stub.GenerateStream(message_of(scenario.request))]
-    samples = sorted((event.sample for event in events[1:-1]), key=lambda sample: sample.index)
+    samples = [event.sample for event in events if event.HasField("sample")]
+    samples.sort(key=lambda sample: sample.index)
     check_samples(scenario, samples)
 
 
-@pytest.mark.parametrize("scenario", BAD_HERE)
+async def check_refusal(plane: DataPlane, scenario: Scenario, error: grpc.aio.AioRpcError) -> None:
+    refusal = scenario.refusal
+    assert refusal is not None
+    words = dict(cast("Any", error.trailing_metadata()))
+    assert (words["brood-error-code"], words.get("brood-error-field")) == (refusal.code, refusal.field)
+    assert error.code().name == STATUSES[refusal.code]
+    if scenario.name != "input without a value":  # a message always has bytes, so it lacks something else
+        local = await words_of(plane, scenario.request)
+        assert (error.details(), refusal.code) == (local.message, row_of(local).code)
+
+
+@pytest.mark.parametrize("scenario", BAD_HERE + STREAMED_HERE)
 async def test_bad_requests_give_the_same_errors(
     stub: GeneratorAsyncStub, plane: DataPlane, scenario: Scenario
 ) -> None:
-    refusal = scenario.refusal
-    assert refusal is not None
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.Generate(message_of(scenario.request))
-    words = dict(cast("Any", caught.value.trailing_metadata()))
-    assert (words["brood-error-code"], words.get("brood-error-field")) == (refusal.code, refusal.field)
-    assert caught.value.code().name == STATUSES[refusal.code]
-    if scenario.name != "input without a value":  # a message always has bytes, so it lacks something else
-        local = await words_of(plane, scenario.request)
-        assert (caught.value.details(), refusal.code) == (local.message, row_of(local).code)
+    await check_refusal(plane, scenario, caught.value)
+
+
+@pytest.mark.parametrize("scenario", BAD_HERE)
+async def test_bad_requests_for_streams_give_the_same_errors(
+    stub: GeneratorAsyncStub, plane: DataPlane, scenario: Scenario
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await anext(aiter(stub.GenerateStream(message_of(scenario.request))))
+    await check_refusal(plane, scenario, caught.value)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from brood.protocol.errors import TABLE
-from contract.scenarios import BAD, GOOD, Scenario, expected
+from contract.scenarios import BAD, GOOD, STREAMED, Scenario, expected
 from helpers.http import Service, array_of, error_of
 
 
@@ -32,7 +32,7 @@ async def test_good(service: Service, scenario: Scenario) -> None:
             np.testing.assert_array_equal(array_of(sample["outputs"][name]), array)
 
 
-@pytest.mark.parametrize("scenario", BAD, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", BAD + STREAMED, ids=lambda scenario: scenario.name)
 async def test_bad(service: Service, scenario: Scenario) -> None:
     response = await service.generate(scenario.request)
     error = error_of(response)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
-from brood.protocol.errors import BroodError, Cancelled
-from brood.protocol.events import Accepted, Determinism, Done, Event, Failed, Sample, Usage
+from brood.protocol.errors import BroodError, Cancelled, DeadlineInfeasible, DeterminismUnavailable
+from brood.protocol.events import Accepted, Determinism, Done, Event, Failed, Preview, Progress, Sample, Usage
 from brood.protocol.manifest import Manifest, Output
 from brood.protocol.models import ModelStatus
 from brood.protocol.requests import Generation
@@ -17,12 +17,18 @@ from brood.sampling.noise import noise
 
 IMAGE = (1, 28, 28)
 STEPS_PER_ROW = 3
+STEP_S = 1e-4  # what a step is predicted to take
 GUARANTEES: Mapping[str, Determinism] = {
     "generate": "exact",
     "reconstruct": "tolerance",
     "score": "none",
     "complete": "exact",
+    "vary": "tolerance",
 }
+TRAIN_STEPS = 50  # of the schedule of "vary": its sampler takes no more
+
+
+ALTERNATIVES = {"heun": "dpmpp-2m: it calls the network once a step"}
 
 
 def manifest(name: str = "tiny", version: int = 1) -> Manifest:
@@ -46,6 +52,11 @@ def manifest(name: str = "tiny", version: int = 1) -> Manifest:
             "files": {"graph.onnx": "0" * 64},
             "graphs": {"main": graph},
             "sample": {"range": [-1.0, 1.0]},
+            "schedule": {
+                "kind": "diffusion",
+                "numbers": {"train_steps": TRAIN_STEPS, "beta_start": 1e-4, "beta_end": 0.02},
+                "words": {"betas": "linear", "prediction": "epsilon"},
+            },
             "operations": {
                 "generate": {
                     "params": {
@@ -55,6 +66,7 @@ def manifest(name: str = "tiny", version: int = 1) -> Manifest:
                         "style": _param("str", "thin", choices=["thin", "bold"]),
                     },
                     "stages": stages,
+                    "preview": {"graph": "main"},
                     "outputs": {
                         "sample": image,
                         "label": {"dtype": "int64", "kind": "scalar"},
@@ -75,6 +87,16 @@ def manifest(name: str = "tiny", version: int = 1) -> Manifest:
                         "energy": {"dtype": "float32", "kind": "scalar"},
                     },
                 },
+                "vary": {
+                    "inputs": {"image": picture},
+                    "params": {
+                        "steps": _param("int", 4, minimum=1, maximum=100),
+                        "strength": _param("float", 0.5, minimum=0.1, maximum=1.0),
+                        "sampler": _param("str", "ddim", choices=["ddim", "dpmpp-2m"], alternatives=ALTERNATIVES),
+                    },
+                    "stages": [{"graph": "main", "repeat": "schedule"}],
+                    "outputs": {"sample": image},
+                },
             },
         }
     )
@@ -86,7 +108,17 @@ def _param(kind: str, default: object, **rest: object) -> dict[str, object]:
 
 def ready(name: str = "tiny", version: int = 1) -> ModelStatus:
     """A model that is ready."""
-    return ModelStatus(name, version, "ready", manifest=manifest(name, version), determinism=GUARANTEES)
+    return ModelStatus(
+        name,
+        version,
+        "ready",
+        manifest=manifest(name, version),
+        determinism=GUARANTEES,
+        numerics_id="5eed",
+        certificate={"main": (1, 8)},
+        device="fake",
+        state_bytes=4096,
+    )
 
 
 STATUSES: tuple[ModelStatus, ...] = (
@@ -120,8 +152,22 @@ def _value(output: Output, seed: int, index: int, shift: float) -> np.ndarray:
     return np.asarray(values).astype(output.dtype)
 
 
+def _on_the_way(generation: Generation, row: int) -> Iterator[Event]:
+    """What is told of a row before it is finished; rows come from the last to the first."""
+    finished, total = generation.n - 1 - row, STEPS_PER_ROW * generation.n
+    whole = sample_of(generation, row)
+    for step in range(1, STEPS_PER_ROW + 1):
+        steps = STEPS_PER_ROW * finished + step
+        if generation.progress_every and steps % (generation.progress_every * generation.n) == 0:
+            yield Progress(steps, total, finished, generation.n, eta_s=STEP_S * (total - steps))
+        if generation.preview_every and step < STEPS_PER_ROW and step % generation.preview_every == 0:
+            yield Preview(whole.index, whole.seed, step, STEPS_PER_ROW, {"sample": -whole.outputs["sample"]})
+
+
 class FakeBackend:
     """Answers at once, unless a test holds it, fails it or fills it.
+
+    Of an unfinished row it shows the output ``sample`` as it will be, in negative.
 
     Attributes a test may set:
         statuses: what `models` says.
@@ -155,6 +201,7 @@ class FakeBackend:
         """See `Backend.submit`."""
         if self.refusal is not None:
             raise self.refusal
+        self._admit(generation)
         self.submitted.append(generation)
         return self._run(generation)
 
@@ -164,6 +211,15 @@ class FakeBackend:
         if stop is not None:
             stop.set()
         return stop is not None
+
+    def _admit(self, generation: Generation) -> None:
+        if generation.exact and GUARANTEES[generation.operation] != "exact":
+            text = f"determinism: exact is not to be had of {generation.operation} here; allowed: any"
+            raise DeterminismUnavailable(text, field="determinism")
+        predicted_s = STEP_S * STEPS_PER_ROW * generation.n
+        if generation.deadline is not None and generation.deadline - self.clock < predicted_s:
+            text = f"deadline_ms: {generation.n} samples take about {predicted_s * 1000:g} ms; allowed: more than that"
+            raise DeadlineInfeasible(text, field="deadline_ms")
 
     async def _run(self, generation: Generation) -> AsyncGenerator[Event, None]:
         stop = self.running[generation.request_id] = asyncio.Event()
@@ -179,6 +235,8 @@ class FakeBackend:
                 if self.failure is not None:
                     yield Failed(self.failure)
                     return
+                for event in _on_the_way(generation, row):
+                    yield event
                 yield sample_of(generation, row)
             yield Done(Usage(generation.n, STEPS_PER_ROW * generation.n, queue_ms=0.25, run_ms=1.5))
         finally:

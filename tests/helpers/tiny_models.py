@@ -68,6 +68,27 @@ class TinyFlow(nn.Module):
         return (z * torch.exp(self.log_scale[label]) + self.shift[label]).reshape(-1, *IMAGE)
 
 
+class TinyDenoiser(nn.Module):
+    """One hidden layer; predicts v."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look = nn.Linear(PIXELS + 1, 8)
+        self.label = nn.Embedding(CLASSES + 1, 8)
+        self.tell = nn.Linear(8, PIXELS)
+
+    def forward(self, x: Tensor, t: Tensor, label: Tensor) -> Tensor:
+        seen = torch.cat([x.flatten(1), t[:, None] / 1000.0], 1)
+        v: Tensor = self.tell(torch.tanh(self.look(seen) + self.label(label)))
+        return v.reshape(-1, *IMAGE)
+
+
+def cosine_levels(steps: int = 1000) -> np.ndarray:
+    """The share of the data's variance at each timestep: squared cosine, each step's loss at most 0.999."""
+    wanted = np.cos((np.arange(steps + 1) / steps + 0.008) / 1.008 * np.pi / 2) ** 2
+    return np.cumprod(np.maximum(wanted[1:] / wanted[:-1], 0.001))
+
+
 def examples() -> Examples:
     images = np.linspace(0.0, 1.0, 2 * PIXELS, dtype=np.float32).reshape(2, *IMAGE)
     return Examples(images, np.arange(2, dtype=np.int64))
@@ -77,12 +98,46 @@ def with_examples(**options: Any) -> dict[str, Any]:
     return {**options, "examples": examples()}
 
 
+class TinyPoints(nn.Module):
+    """Predicts the noise in points of the plane, as if all data were at the origin or near it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.label = nn.Parameter(torch.linspace(0.5, 1.0, CLASSES + 1))
+
+    def forward(self, x: Tensor, t: Tensor, label: Tensor) -> Tensor:
+        return x * (t / 1000.0).sqrt()[:, None] * self.label[label][:, None]
+
+
+def tiny_points(model: nn.Module) -> ExportSpec:
+    """A denoiser whose samples are no pictures."""
+    places = np.linspace(-1.0, 1.0, 4, dtype=np.float32).reshape(2, 2)
+    return FAMILIES["diffusion"](
+        model,
+        shape=(2,),
+        classes=CLASSES,
+        prediction="epsilon",
+        alphas_cumprod=np.cumprod(1.0 - np.linspace(1e-4, 0.02, 1000)),
+        betas="linear",
+        extent=3.0,
+        output="point",
+        examples=Examples(places, np.arange(2, dtype=np.int64)),
+        steps=4,
+    )
+
+
 MODELS: Mapping[str, tuple[Callable[[], nn.Module], dict[str, Any]]] = {
     "gan": (TinyGan, {"latent": LATENT, "classes": CLASSES}),
     "vae": (TinyVae, with_examples(image=IMAGE, classes=CLASSES)),
     "flow": (TinyFlow, with_examples(image=IMAGE, classes=CLASSES, levels=16)),
     "pixelrnn": (lambda: GlyphsPixelRnn(SIDE, 3, 5, CLASSES), with_examples()),
     "rbm": (lambda: GlyphsRbm(PIXELS, CLASSES, 6), with_examples(image=IMAGE, steps=6)),
+    "diffusion": (
+        TinyDenoiser,
+        with_examples(
+            shape=IMAGE, classes=CLASSES, prediction="v", alphas_cumprod=cosine_levels(), betas="cosine", guidance=1.5
+        ),
+    ),
     "boltzmann": (lambda: GlyphsBoltzmann(PIXELS, CLASSES, 4), with_examples(image=IMAGE, steps=6)),
 }
 

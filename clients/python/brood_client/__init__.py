@@ -10,6 +10,8 @@ from brood_client._client import Client
 from brood_client._errors import (
     BroodError,
     DeadlineExceeded,
+    DeadlineInfeasible,
+    DeterminismUnavailable,
     InvalidArgument,
     ModelNotFound,
     ModelUnavailable,
@@ -23,6 +25,8 @@ __all__ = [
     "BroodError",
     "Client",
     "DeadlineExceeded",
+    "DeadlineInfeasible",
+    "DeterminismUnavailable",
     "Generation",
     "InvalidArgument",
     "Model",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 import numpy.typing as npt
@@ -38,6 +38,8 @@ class Client:
         inputs: Mapping[str, npt.ArrayLike] | None = None,
         version: int | None = None,
         index: int = 0,
+        priority: Literal["interactive", "bulk"] = "interactive",
+        determinism: Literal["any", "exact"] = "any",
         timeout_s: float | None = 60.0,
     ) -> Generation:
         """Make ``n`` samples and wait for all of them.
@@ -51,6 +53,8 @@ class Client:
             inputs: arrays by name, of the declared shape for all samples or ``[n, *shape]``, one for each.
             version: the newest ready one if None.
             index: of the first sample; sample ``(seed, index)`` is the same however many are asked for.
+            priority: ``bulk`` may wait for whoever is ``interactive``.
+            determinism: ``exact``: bit for bit reproducible, or refused.
             timeout_s: seconds until it is given up, here and on the server; None: never.
 
         Raises:
@@ -66,6 +70,8 @@ class Client:
             "params": dict(params or {}),
             "inputs": {name: tensor_of(name, value) for name, value in (inputs or {}).items()},
             "output": {"format": "raw"},
+            "priority": priority,
+            "determinism": determinism,
             "deadline_ms": None if timeout_s is None else min(timeout_s * 1000, LONGEST_DEADLINE_MS),
         }
         return self._transport.generate(fields, timeout_s)

@@ -38,6 +38,14 @@ class Overloaded(BroodError):
     """The server's queue is full."""
 
 
+class DeterminismUnavailable(BroodError):
+    """Samples that are bit for bit reproducible are not to be had from this model there."""
+
+
+class DeadlineInfeasible(BroodError):
+    """The timeout is shorter than the samples take; no work was begun."""
+
+
 class DeadlineExceeded(BroodError):
     """The timeout passed."""
 
@@ -52,6 +60,8 @@ KINDS: dict[str, type[BroodError]] = {
     "model_unavailable": ModelUnavailable,
     "not_ready": NotReady,
     "overloaded": Overloaded,
+    "determinism_unavailable": DeterminismUnavailable,
+    "deadline_infeasible": DeadlineInfeasible,
     "deadline_exceeded": DeadlineExceeded,
     "unreachable": Unreachable,
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from brood.protocol.events import Sample
+from brood.protocol.events import Preview, Sample
 
 PNG_FILE_S = 50e-6  # one file, however small
 PNG_BYTE_S = 4.5e-9  # each byte of a float32 array: rounding, filtering, deflate
@@ -16,8 +16,8 @@ BYTE_S = 0.15e-9  # copying
 DECODE_BYTE_S = 9e-9  # inflating an image; reading numbers from lists, at 8 bytes a number, takes half
 
 
-def encoding_s(samples: Sequence[Sample], format: str) -> float:
-    """Predicted seconds for encoding samples of one generation (which are all alike)."""
+def encoding_s(samples: Sequence[Sample | Preview], format: str) -> float:
+    """Predicted seconds for encoding samples of one generation, or previews of some (which are all alike)."""
     if not samples:
         return 0.0
     per_file, per_byte = (PNG_FILE_S, PNG_BYTE_S) if format == "png" else (COPY_FILE_S, BYTE_S)

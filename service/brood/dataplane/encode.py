@@ -8,19 +8,20 @@ import numpy as np
 
 from brood.dataplane.result import Content, EncodedSample
 from brood.media.encode import Format, Stamp, encode_output
-from brood.protocol.events import Accepted, Sample
+from brood.protocol.events import Accepted, Preview, Sample
 from brood.protocol.manifest import Manifest, Output
 
 
 def encode_samples(
-    accepted: Accepted, samples: Sequence[Sample], manifest: Manifest, format: Format
+    accepted: Accepted, samples: Sequence[Sample | Preview], manifest: Manifest, format: Format
 ) -> tuple[EncodedSample, ...]:
-    """Encode every output of every sample of a generation."""
+    """Encode every output of every sample of a generation, or what there is of each preview."""
     return tuple(_encoded(accepted, sample, manifest, format) for sample in samples)
 
 
-def _encoded(accepted: Accepted, sample: Sample, manifest: Manifest, format: Format) -> EncodedSample:
-    stamp = Stamp(accepted.model, accepted.version, accepted.operation, sample.seed, sample.index)
+def _encoded(accepted: Accepted, sample: Sample | Preview, manifest: Manifest, format: Format) -> EncodedSample:
+    step = sample.step if isinstance(sample, Preview) else None
+    stamp = Stamp(accepted.model, accepted.version, accepted.operation, sample.seed, sample.index, step)
     declared = manifest.operations[accepted.operation].outputs
 
     def encoded(array: np.ndarray, output: Output) -> Content:
@@ -30,5 +31,6 @@ def _encoded(accepted: Accepted, sample: Sample, manifest: Manifest, format: For
         suitable: Format = "raw" if format == "png" and output.kind != "image" else format
         return encode_output(array, output, manifest.sample, suitable, stamp)
 
-    outputs = {name: encoded(sample.outputs[name], output) for name, output in declared.items()}
+    shown = declared if step is None else sample.outputs
+    outputs = {name: encoded(sample.outputs[name], declared[name]) for name in shown}
     return EncodedSample(sample.index, sample.seed, outputs)

@@ -6,12 +6,13 @@ import asyncio
 import io
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 from pydantic import ValidationError
@@ -26,8 +27,8 @@ from brood.host.host import Host, HostOptions
 from brood.protocol.errors import BundleError, Internal, ModelNotFound
 from brood.protocol.events import Accepted, Done, Event, Failed, Sample
 from brood.protocol.manifest import Manifest
-from brood.protocol.requests import GenerateRequest, InputValue, complaint
-from brood.settings import available_cores
+from brood.protocol.requests import GenerateRequest, InputValue, Priority, complaint
+from brood.settings import available_cores, default_cache_dir
 from brood.store.store import find_bundles, zoo_root
 
 T = TypeVar("T")
@@ -39,9 +40,11 @@ class _Quiet:
 
     def finished(self, model: str, operation: str, protocol: str, code: str, seconds: float, rows: int) -> None: ...
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float) -> None: ...
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None: ...
 
-    def queued(self, rows: int) -> None: ...
+    def queued(self, rows: int, backlog_s: float) -> None: ...
+
+    def wasted(self, seconds: float) -> None: ...
 
 
 class _LoopThread:
@@ -95,7 +98,7 @@ class LocalModel:
         """What the model can do."""
         return tuple(self.manifest.operations)
 
-    def generate(self, *, n: int = 1, seed: int | None = None, index: int = 0, **values: Value) -> LocalResult:
+    def generate(self, *, n: int = 1, seed: int | None = None, index: int = 0, **values: Any) -> LocalResult:
         """Draw samples; see `run`."""
         return self.run("generate", n=n, seed=seed, index=index, **values)
 
@@ -107,9 +110,7 @@ class LocalModel:
             raise AttributeError(f"{manifest.name} has no operation {name!r}; it has: {', '.join(manifest.operations)}")
         return partial(self.run, name)
 
-    def run(
-        self, operation: str, *, n: int = 1, seed: int | None = None, index: int = 0, **values: Value
-    ) -> LocalResult:
+    def run(self, operation: str, *, n: int = 1, seed: int | None = None, index: int = 0, **values: Any) -> LocalResult:
         """Do an operation and give back all its samples.
 
         Args:
@@ -117,7 +118,8 @@ class LocalModel:
             n: number of samples.
             seed: 0 ≤ seed < 2⁶³; None: one is drawn, and told in the result.
             index: of the first sample.
-            values: parameters, and inputs as arrays: of the declared shape for all samples, or with a leading axis n.
+            values: parameters, and inputs as arrays: of the declared shape for all samples, or with a leading axis n;
+                and the other arguments of `stream`.
 
         Raises:
             BroodError: a value is not allowed, or the run failed.
@@ -133,10 +135,44 @@ class LocalModel:
         return LocalResult(self.manifest, _gathered(events))
 
     def stream(
-        self, operation: str, *, n: int = 1, seed: int | None = None, index: int = 0, **values: Value
+        self,
+        operation: str,
+        *,
+        n: int = 1,
+        seed: int | None = None,
+        index: int = 0,
+        priority: Priority = "interactive",
+        determinism: Literal["any", "exact"] = "any",
+        deadline_ms: float | None = None,
+        progress_every: int | None = None,
+        preview_every: int | None = None,
+        params: Mapping[str, Value] | None = None,
+        **values: Value,
     ) -> Generator[Event, None, None]:
-        """As `run`, event by event: samples come as they finish. Closing the iterator early cancels the rest."""
-        events = self._plane.generate(self._request(operation, n, seed, index, values), new_request_id())
+        """As `run`, event by event: samples come as they finish. Closing the iterator early cancels the rest.
+
+        Args:
+            operation, n, seed, index, values: as in `run`.
+            priority: ``bulk`` waits for what other threads run as ``interactive``.
+            determinism: ``exact``: bit for bit reproducible, or refused.
+            deadline_ms: from now; None: none.
+            progress_every: tell `Progress` after every so many steps.
+            preview_every: tell a `Preview` of each unfinished sample after every so many of its steps.
+            params: further values, by name: those that are called like an argument of this method.
+        """
+        asked = {
+            "operation": operation,
+            "n": n,
+            "seed": seed,
+            "index": index,
+            "priority": priority,
+            "determinism": determinism,
+            "deadline_ms": deadline_ms,
+            "progress_every": progress_every,
+            "preview_every": preview_every,
+        }
+        request = self._request(asked, dict(**values, **(params or {})))
+        events = self._plane.generate(request, new_request_id())
         try:
             with suppress(StopAsyncIteration):
                 while True:
@@ -155,17 +191,12 @@ class LocalModel:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.close()
 
-    def _request(
-        self, operation: str, n: int, seed: int | None, index: int, values: dict[str, Value]
-    ) -> GenerateRequest:
+    def _request(self, asked: Mapping[str, object], values: Mapping[str, Value]) -> GenerateRequest:
         inputs = {name: _input(value) for name, value in values.items() if isinstance(value, np.ndarray | InputValue)}
         words = {
             "model": self.manifest.name,
             "version": self.manifest.version,
-            "operation": operation,
-            "n": n,
-            "seed": seed,
-            "index": index,
+            **asked,
             "params": {name: value for name, value in values.items() if name not in inputs},
             "inputs": inputs,
         }
@@ -226,10 +257,11 @@ def load_local(model: str, models: str | None = None, *, allow_native: bool = Fa
         BundleError: it cannot be trusted or understood.
         ModelNotFound: there is none of that name.
     """
+    options = HostOptions(threads=available_cores(), allow_native=allow_native, cache_dir=default_cache_dir())
     if Path(model).is_dir():
-        return LocalModel(HostOptions(models=Path(model), threads=available_cores(), allow_native=allow_native))
+        return LocalModel(replace(options, models=Path(model)))
     root = Path(models) if models else zoo_root()
     names = sorted({ref.name for ref in find_bundles(root)})
     if model not in names:
         raise ModelNotFound(unknown("model", model, names), field="model")
-    return LocalModel(HostOptions(models=root, names=(model,), threads=available_cores(), allow_native=allow_native))
+    return LocalModel(replace(options, models=root, names=(model,)))

@@ -36,9 +36,16 @@ def _value(name: str, param: Param, given: Mapping[str, Scalar]) -> Scalar:
             raise InvalidArgument(text, field=f"params.{name}")
         return param.default
     value = given[name]
-    if not (_typed(param, value) and _in_range(param, value)):
-        raise invalid(f"params.{name}", value, allowed(param))
+    if value in param.alternatives or not (_typed(param, value) and _in_range(param, value)):
+        raise _refusal(f"params.{name}", param, value)
     return float(value) if param.type == "float" else value
+
+
+def _refusal(field: str, param: Param, value: Scalar) -> InvalidArgument:
+    if isinstance(value, str) and value in param.alternatives:
+        text = f"{field}: {show(value)} is not offered; use {param.alternatives[value]}; allowed: {allowed(param)}"
+        return InvalidArgument(text, field=field)
+    return invalid(field, value, allowed(param))
 
 
 def _typed(param: Param, value: Scalar) -> bool:

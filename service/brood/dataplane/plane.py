@@ -15,10 +15,10 @@ from brood.dataplane.observer import UNKNOWN, RequestObserver, Watched
 from brood.dataplane.offload import Offload
 from brood.dataplane.readiness import Readiness, readiness
 from brood.dataplane.result import Answer, EncodedSample, Result, Timing
-from brood.dataplane.validate import check, decode_inputs, generation
+from brood.dataplane.validate import check, check_previews, check_whole, decode_inputs, generation
 from brood.media.encode import Format
 from brood.protocol.errors import BroodError, Internal, NotReady, row_of
-from brood.protocol.events import Accepted, Done, Event, Failed, Sample
+from brood.protocol.events import Accepted, Done, Event, Failed, Preview, Sample
 from brood.protocol.manifest import Operation
 from brood.protocol.models import ModelStatus
 from brood.protocol.requests import GenerateRequest, Generation
@@ -74,50 +74,57 @@ class DataPlane:
         return readiness(self._backend.models(), self._required)
 
     async def generate(
-        self, request: GenerateRequest, request_id: str, protocol: str = "local"
+        self, request: GenerateRequest, request_id: str, protocol: str = "local", *, tenant: str = ""
     ) -> AsyncGenerator[Event, None]:
         """Make samples and tell what happens: `Accepted`, then `Sample` by `Sample`, then `Done` or `Failed`.
 
-        Closing the iterator early cancels what is left.
+        `Progress` and `Preview` come in between if the request asks for them. Closing the iterator early cancels what
+        is left.
 
         Args:
             request: what is asked for.
             request_id: id of the generation; if one of that id is running, a new id is made (see `Accepted`).
             protocol: the transport's name, for the observer.
+            tenant: on whose behalf; tenants share the device fairly.
 
         Raises:
-            BroodError: before the first event: InvalidArgument, ModelNotFound, ModelUnavailable, NotReady, Overloaded.
+            BroodError: before the first event: InvalidArgument, ModelNotFound, ModelUnavailable, NotReady, Overloaded,
+                DeterminismUnavailable, DeadlineInfeasible.
         """
         with self._watched(protocol) as watched:
-            async with aclosing(self._run(request, request_id, watched)) as events:
+            order = await self._checked(request, request_id, tenant, watched)
+            async with aclosing(self._run(order, watched)) as events:
                 async for event in events:
                     yield event
 
-    async def collect(self, request: GenerateRequest, request_id: str, protocol: str = "local") -> Result:
+    async def collect(
+        self, request: GenerateRequest, request_id: str, protocol: str = "local", *, tenant: str = ""
+    ) -> Result:
         """Make samples and give them all, in order of index.
 
         Raises:
-            BroodError: as `generate` raises, and whatever error the generation ended with.
+            BroodError: as `generate` raises, and whatever error the generation ended with; InvalidArgument for progress
+                and previews, too, which have no place here.
         """
         with self._watched(protocol) as watched:
-            return await self._gathered(request, request_id, watched)
+            return await self._gathered(await self._checked(request, request_id, tenant, watched), watched)
 
-    async def answer(self, request: GenerateRequest, request_id: str, protocol: str) -> Answer:
+    async def answer(self, request: GenerateRequest, request_id: str, protocol: str, *, tenant: str = "") -> Answer:
         """Make samples and give them all, encoded as the request's ``output`` says.
 
         Raises:
             BroodError: as `collect` raises.
         """
         with self._watched(protocol) as watched:
-            result = await self._gathered(request, request_id, watched)
+            result = await self._gathered(await self._checked(request, request_id, tenant, watched), watched)
             start = self._backend.now()
             samples = await self._encoded(result.accepted, result.samples, request.output.format)
             encode_ms = (self._backend.now() - start) * 1000
         timing = Timing(result.usage.queue_ms, result.usage.run_ms, encode_ms)
         return Answer(result.accepted, samples, timing, result.usage)
 
-    async def encode(self, accepted: Accepted, sample: Sample, format: Format) -> EncodedSample:
-        """One sample of a running generation, encoded."""
+    async def encode(self, accepted: Accepted, sample: Sample | Preview, format: Format) -> EncodedSample:
+        """One sample or preview of a running generation, encoded."""
         return (await self._encoded(accepted, (sample,), format))[0]
 
     def cancel(self, request_id: str) -> bool:
@@ -144,7 +151,7 @@ class DataPlane:
     def _watched(self, protocol: str) -> Watched:
         return Watched(self._observer, self._backend, protocol)
 
-    async def _checked(self, request: GenerateRequest, request_id: str, watched: Watched) -> Generation:
+    async def _checked(self, request: GenerateRequest, request_id: str, tenant: str, watched: Watched) -> Generation:
         arrived = self._backend.now()
         if self._stopping:
             raise NotReady("the server is stopping")
@@ -154,12 +161,12 @@ class DataPlane:
         operation = find_operation(manifest, request.operation)
         watched.operation = request.operation
         checked = check(request, manifest, operation, self.limits)
+        check_previews(request, operation, self._backend.models())
         inputs = await self.offload.run(decoding_s(checked.input_bytes), decode_inputs, checked)
         own_id = new_request_id() if request_id in self._running else request_id
-        return generation(checked, inputs, own_id, arrived)
+        return generation(checked, inputs, own_id, arrived, tenant)
 
-    async def _run(self, request: GenerateRequest, request_id: str, watched: Watched) -> AsyncGenerator[Event, None]:
-        order = await self._checked(request, request_id, watched)
+    async def _run(self, order: Generation, watched: Watched) -> AsyncGenerator[Event, None]:
         self._running.add(order.request_id)
         try:
             async with aclosing(self._backend.submit(order)) as events:
@@ -169,10 +176,11 @@ class DataPlane:
         finally:
             self._running.discard(order.request_id)
 
-    async def _gathered(self, request: GenerateRequest, request_id: str, watched: Watched) -> Result:
+    async def _gathered(self, order: Generation, watched: Watched) -> Result:
+        check_whole(order)
         accepted: Accepted | None = None
         samples: list[Sample] = []
-        async with aclosing(self._run(request, request_id, watched)) as events:
+        async with aclosing(self._run(order, watched)) as events:
             async for event in events:
                 match event:
                     case Sample():
@@ -187,7 +195,7 @@ class DataPlane:
         raise Internal("the generation stopped without saying how it ended")
 
     async def _encoded(
-        self, accepted: Accepted, samples: Sequence[Sample], format: Format
+        self, accepted: Accepted, samples: Sequence[Sample | Preview], format: Format
     ) -> tuple[EncodedSample, ...]:
         manifest = manifest_of(self.model(accepted.model, accepted.version))
         return await self.offload.run(encoding_s(samples, format), encode_samples, accepted, samples, manifest, format)

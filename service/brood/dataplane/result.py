@@ -23,7 +23,7 @@ Content = bool | int | float | Encoded
 
 @dataclass(frozen=True, slots=True)
 class EncodedSample:
-    """One sample as it goes out."""
+    """One sample, or the preview of one, as it goes out."""
 
     index: int
     seed: int

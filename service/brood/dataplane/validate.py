@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from brood.dataplane.limits import Limits
-from brood.dataplane.naming import unknown
+from brood.dataplane.naming import listed, unknown
 from brood.dataplane.params import check_params
 from brood.media.decode import decode_input
 from brood.protocol.errors import InvalidArgument, invalid
 from brood.protocol.manifest import Input, Manifest, Operation, Sample, Scalar
+from brood.protocol.models import ModelStatus
 from brood.protocol.requests import GenerateRequest, Generation, InputValue
 from brood.sampling.noise import draw_seed
+from brood.sampling.schedules import make_schedule
 
 INDEX_LIMIT = 2**53
 
@@ -36,14 +38,45 @@ class Checked:
 
 
 def check(request: GenerateRequest, manifest: Manifest, operation: Operation, limits: Limits) -> Checked:
-    """Hold everything but the content of the inputs against the manifest. Takes microseconds.
+    """Hold everything but the content of the inputs against the manifest.
+
+    Takes microseconds; where its schedule has not been made lately, a fraction of a millisecond.
 
     Raises:
         InvalidArgument: naming field, value and what is allowed.
     """
     _check_n(request, operation, limits)
     _check_input_names(operation.inputs, request.inputs)
-    return Checked(request, manifest, operation, check_params(operation.params, request.params))
+    params = check_params(operation.params, request.params)
+    if any(stage.repeat == "schedule" for stage in operation.stages):
+        make_schedule(manifest.schedule, params)  # parameters that are fine one by one may not make a schedule together
+    return Checked(request, manifest, operation, params)
+
+
+def check_previews(request: GenerateRequest, operation: Operation, statuses: Sequence[ModelStatus]) -> None:
+    """Hold the wish for previews against what the operation has.
+
+    Raises:
+        InvalidArgument: it has none; the message lists the operations of all models that do.
+    """
+    if request.preview_every is None or operation.preview is not None:
+        return
+    manifests = [status.manifest for status in statuses if status.manifest is not None]
+    having = sorted({f"{m.name} {name}" for m in manifests for name, op in m.operations.items() if op.preview})
+    text = f"preview_every: {request.model} {request.operation} has no previews; these have: {listed(having)}"
+    raise InvalidArgument(text, field="preview_every")
+
+
+def check_whole(order: Generation) -> None:
+    """Hold a generation against an answer that comes all at once.
+
+    Raises:
+        InvalidArgument: it asks for what only a stream can carry.
+    """
+    for name, every in (("progress_every", order.progress_every), ("preview_every", order.preview_every)):
+        if every is not None:
+            text = f"{name}: {every} needs an answer that streams; allowed: not given, or gRPC GenerateStream"
+            raise InvalidArgument(text, field=name)
 
 
 def _check_n(request: GenerateRequest, operation: Operation, limits: Limits) -> None:
@@ -80,7 +113,9 @@ def decode_inputs(checked: Checked) -> dict[str, np.ndarray]:
     }
 
 
-def generation(checked: Checked, inputs: Mapping[str, np.ndarray], request_id: str, arrived: float) -> Generation:
+def generation(
+    checked: Checked, inputs: Mapping[str, np.ndarray], request_id: str, arrived: float, tenant: str = ""
+) -> Generation:
     """The order for the engine: a seed is drawn if none was given, the deadline counts from ``arrived`` (seconds)."""
     request = checked.request
     return Generation(
@@ -94,6 +129,11 @@ def generation(checked: Checked, inputs: Mapping[str, np.ndarray], request_id: s
         params=checked.params,
         inputs=inputs,
         deadline=None if request.deadline_ms is None else arrived + request.deadline_ms / 1000,
+        priority=request.priority,
+        tenant=tenant,
+        exact=request.determinism == "exact",
+        progress_every=request.progress_every,
+        preview_every=request.preview_every,
     )
 
 

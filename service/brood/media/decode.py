@@ -58,10 +58,17 @@ def _read(value: InputValue, spec: Input, sample: Sample | None, shapes: tuple[S
         "raw": lambda content: _of_dtype(_raw(content, value, spec, shapes), spec),
     }
     if spec.kind == "image" and sample is not None and len(spec.shape) == 3 and spec.shape[0] in CHANNELS:
-        readers["png"] = lambda content: from_pixels(read_png(content, *spec.shape), sample, spec.dtype)
+        readers["png"] = lambda content: from_pixels(read_png(content, *spec.shape), _shown(spec, sample), spec.dtype)
     if value.format not in readers:
         raise Refused("format", value.format, ", ".join(sorted(readers)))
     return readers[value.format](value.b64)
+
+
+def _shown(spec: Input, sample: Sample) -> Sample:
+    """Black and white of an input are its own bounds, if it has them: a mask has others than the picture it masks."""
+    if spec.minimum is None or spec.maximum is None or not spec.minimum < spec.maximum:
+        return sample
+    return sample.model_copy(update={"range": (spec.minimum, spec.maximum)})
 
 
 def _raw(content: bytes, value: InputValue, spec: Input, shapes: tuple[Shape, Shape]) -> np.ndarray:

@@ -32,6 +32,7 @@ class Stamp:
     operation: str
     seed: int
     index: int
+    step: int | None = None  # of a preview: how many steps the sample had behind it
 
     def texts(self) -> tuple[bytes, ...]:
         """The PNG text chunks of one sample, in fixed order."""
@@ -42,4 +43,5 @@ class Stamp:
             text_chunk("seed", str(self.seed)),
             text_chunk("index", str(self.index)),
         )
-        return (*MARK, *own)
+        unfinished = () if self.step is None else (text_chunk("step", str(self.step)),)
+        return (*MARK, *own, *unfinished)

@@ -18,6 +18,8 @@ from brood_client import (
     BroodError,
     Client,
     DeadlineExceeded,
+    DeadlineInfeasible,
+    DeterminismUnavailable,
     InvalidArgument,
     ModelNotFound,
     ModelUnavailable,
@@ -104,6 +106,13 @@ async def test_arrays_go_in(service: Service) -> None:
     assert made.operation == "reconstruct"
 
 
+async def test_what_is_asked_for_reaches_the_engine(service: Service) -> None:
+    await service.call(lambda client: client.generate("tiny", priority="bulk", determinism="exact"))
+    await service.call(lambda client: client.generate("tiny"))
+    orders = [(order.priority, order.exact) for order in service.backend.submitted]
+    assert orders == [("bulk", True), ("interactive", False)]
+
+
 async def test_numbers_come_out(service: Service) -> None:
     image = np.zeros((1, 28, 28), np.float32)
     made = await service.call(
@@ -123,7 +132,7 @@ async def test_models(service: Service) -> None:
         ("tiny", 2, "ready"),
     ]
     assert models[0].reason == "graph.onnx: its sha256 is not the one in the manifest"
-    assert models[3].operations == ("complete", "generate", "reconstruct", "score")
+    assert models[3].operations == ("complete", "generate", "reconstruct", "score", "vary")
 
 
 @pytest.mark.parametrize(
@@ -142,6 +151,15 @@ async def test_models(service: Service) -> None:
         (lambda client: client.generate("tinny"), ModelNotFound, "model"),
         (lambda client: client.generate("broken"), ModelUnavailable, "model"),
         (lambda client: client.generate("slow"), NotReady, "model"),
+        (lambda client: client.generate("tiny", priority="urgent"), InvalidArgument, "priority"),
+        (
+            lambda client: client.generate(
+                "tiny", operation="score", determinism="exact", inputs={"image": np.zeros((1, 28, 28), "f4")}
+            ),
+            DeterminismUnavailable,
+            "determinism",
+        ),
+        (lambda client: client.generate("tiny", n=4000, timeout_s=0.9), DeadlineInfeasible, "deadline_ms"),
     ],
 )
 async def test_errors_are_typed_and_name_the_field(

@@ -16,11 +16,18 @@ import pytest
 import brood
 from brood.dataplane.local import LocalModel
 from brood.program import compile_program, run_row
-from brood.protocol.errors import BundleError, InvalidArgument, ModelNotFound, RowFailed
-from brood.protocol.events import Accepted, Done, Sample
+from brood.protocol.errors import (
+    BundleError,
+    DeadlineInfeasible,
+    DeterminismUnavailable,
+    InvalidArgument,
+    ModelNotFound,
+    RowFailed,
+)
+from brood.protocol.events import Accepted, Done, Preview, Progress, Sample
 from brood.runtimes.base import RuntimeOptions
 from brood.runtimes.load import load_graphs
-from helpers.bundles import IMAGE, broken_bundles, once_bundle, picture, steps_bundle
+from helpers.bundles import IMAGE, broken_bundles, edit_manifest, once_bundle, picture, steps_bundle
 
 
 @pytest.fixture
@@ -80,6 +87,62 @@ def test_threads_may_share_a_model(once: LocalModel) -> None:
     with ThreadPoolExecutor(8) as pool:
         alone = pool.map(lambda index: once.generate(seed=7, index=index).array[0], range(8))
     np.testing.assert_array_equal(np.stack(list(alone)), expected)
+
+
+def test_progress_and_previews_are_told(tmp_path: Path) -> None:
+    bundle = edit_manifest(
+        steps_bundle(tmp_path), lambda words: words["operations"]["generate"].update(preview={"graph": "finish"})
+    )
+    with brood.load(str(bundle)) as model:
+        events = list(model.stream("generate", n=2, seed=7, steps=50, progress_every=10, preview_every=5))
+        plain = model.generate(n=2, seed=7, steps=50)
+    progress = [event for event in events if isinstance(event, Progress)]
+    assert [told.of for told in progress] == [102] * len(progress)
+    assert len(progress) >= 4
+    previews = [event for event in events if isinstance(event, Preview)]
+    assert previews
+    assert all(event.step % 5 == 0 and event.step < event.of == 51 for event in previews)
+    assert {(name, array.shape) for event in previews for name, array in event.outputs.items()} == {("image", IMAGE)}
+    for sample in (event for event in events if isinstance(event, Sample)):
+        np.testing.assert_array_equal(sample.outputs["image"], plain.samples[sample.index].outputs["image"])
+
+
+def test_a_parameter_may_be_called_like_an_argument(tmp_path: Path) -> None:
+    word = {"type": "int", "default": 0, "minimum": 0, "maximum": 5, "description": "Which comes first."}
+    bundle = edit_manifest(
+        once_bundle(tmp_path), lambda words: words["operations"]["generate"]["params"].update(priority=word, n=word)
+    )
+    with brood.load(str(bundle)) as model:
+        result = model.generate(n=2, seed=7, priority="bulk", label=3, params={"priority": 5, "n": 1})
+        assert len(result.samples) == 2
+        with pytest.raises(
+            InvalidArgument, match=r"params\.priority: 6 is not allowed; allowed: an integer from 0 to 5"
+        ):
+            model.generate(params={"priority": 6})
+        with pytest.raises(TypeError, match="multiple values for keyword argument 'label'"):
+            model.generate(label=3, params={"label": 4})
+
+
+def test_what_is_asked_for_is_held_against_what_there_is(once: LocalModel) -> None:
+    with pytest.raises(InvalidArgument, match=r"priority: .urgent. is not allowed; allowed: 'interactive' or 'bulk'"):
+        once.generate(priority="urgent")
+    with pytest.raises(InvalidArgument, match=r"determinism: .some. is not allowed; allowed: 'any' or 'exact'"):
+        once.generate(determinism="some")
+    with pytest.raises(InvalidArgument, match="preview_every: once generate has no previews; these have: none"):
+        list(once.stream("generate", preview_every=1))
+    with pytest.raises(DeadlineInfeasible):
+        once.generate(n=1000, deadline_ms=1e-6)
+    assert len(once.generate(n=2, deadline_ms=60_000.0, priority="bulk").samples) == 2
+
+
+def test_exact_samples_are_given_or_refused(tmp_path: Path) -> None:
+    with brood.load(str(once_bundle(tmp_path))) as model:
+        assert model.generate(n=3, determinism="exact").result.accepted.determinism == "exact"
+    with brood.load(str(once_bundle(tmp_path, name="other", bucket_dependent=True))) as model:
+        assert model.generate(n=3).result.accepted.determinism != "exact"
+        with pytest.raises(DeterminismUnavailable) as caught:
+            model.generate(determinism="exact")
+    assert caught.value.field == "determinism"
 
 
 def test_errors_are_the_services_own(once: LocalModel) -> None:

@@ -18,16 +18,18 @@ DECLARED = {
     "label": param("int", -1, minimum=-1, maximum=9),
     "temperature": param("float", 1.0, minimum=0.0),
     "flip": param("bool", False),
-    "style": param("str", "thin", choices=("thin", "bold")),
+    "style": param("str", "thin", choices=("thin", "bold"), alternatives={"italic": "thin: no slant was learnt"}),
+    "mode": param("str", "fast", alternatives={"slow": "fast: it is as good"}),
 }
 
 
 def test_defaults_are_filled_in() -> None:
-    assert check_params(DECLARED, {}) == {"label": -1, "temperature": 1.0, "flip": False, "style": "thin"}
+    defaults = {"label": -1, "temperature": 1.0, "flip": False, "style": "thin", "mode": "fast"}
+    assert check_params(DECLARED, {}) == defaults
 
 
 def test_given_values_replace_defaults() -> None:
-    given: dict[str, Scalar] = {"label": 9, "temperature": 0.25, "flip": True, "style": "bold"}
+    given: dict[str, Scalar] = {"label": 9, "temperature": 0.25, "flip": True, "style": "bold", "mode": "any"}
     assert check_params(DECLARED, given) == given
 
 
@@ -62,6 +64,23 @@ def test_what_is_not_allowed_is_said(name: str, value: Any, words: str) -> None:
     assert caught.value.message.endswith(f"allowed: {words}")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (
+            "style",
+            "italic",
+            '"italic" is not offered; use thin: no slant was learnt; allowed: one of "thin", "bold"',
+        ),
+        ("mode", "slow", '"slow" is not offered; use fast: it is as good; allowed: a string'),
+    ],
+)
+def test_a_well_known_value_that_is_not_offered_has_an_alternative(name: str, value: str, message: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        check_params(DECLARED, {name: value})
+    assert (caught.value.field, caught.value.message) == (f"params.{name}", f"params.{name}: {message}")
+
+
 def test_integers_fit_into_64_bits() -> None:
     free = {"count": param("int", 0)}
     assert check_params(free, {"count": 2**63 - 1}) == {"count": 2**63 - 1}
@@ -79,7 +98,7 @@ def test_unknown_parameters_are_named_with_what_was_meant() -> None:
         check_params(DECLARED, {"lable": 3})
     assert caught.value.field == "params.lable"
     assert 'did you mean "label"?' in caught.value.message
-    assert "label, temperature, flip, style" in caught.value.message
+    assert "label, temperature, flip, style, mode" in caught.value.message
 
 
 def test_true_is_not_the_choice_1() -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from brood.dataplane import DataPlane, Limits
 from brood.media.encode import Encoded
@@ -17,9 +19,9 @@ from brood.protocol.errors import (
     Overloaded,
     PayloadTooLarge,
 )
-from brood.protocol.events import Accepted, Done, Event, Failed, Sample
+from brood.protocol.events import Accepted, Done, Event, Failed, Preview, Progress, Sample
 from brood.protocol.requests import GenerateRequest
-from helpers.backend import FakeBackend, sample_of
+from helpers.backend import STEP_S, FakeBackend, sample_of
 from helpers.observer import Ended, FakeObserver
 
 
@@ -85,6 +87,44 @@ async def test_one_sample_of_a_stream_can_be_encoded(plane: DataPlane) -> None:
     assert isinstance(sample, Sample)
     encoded = await plane.encode(accepted, sample, "npy")
     assert encoded == (await plane.answer(asked(output={"format": "npy"}), "id", "test")).samples[0]
+
+
+async def test_progress_and_previews_are_passed_on(plane: DataPlane) -> None:
+    events = await events_of(plane, asked(n=2, progress_every=1, preview_every=2))
+    last, first = [Progress, Preview, Sample], [Progress, Preview, Progress, Sample]
+    assert [type(event) for event in events] == [Accepted, *last, *first, Done]
+    assert events[4] == Progress(steps=4, of=6, finished=1, n=2, eta_s=2 * STEP_S)
+    assert [(event.index, event.step, event.of) for event in events if isinstance(event, Preview)] == [
+        (1, 2, 3),
+        (0, 2, 3),
+    ]
+
+
+async def test_a_preview_is_encoded_with_what_it_shows(plane: DataPlane) -> None:
+    accepted, preview, *_ = await events_of(plane, asked(preview_every=2))
+    assert isinstance(accepted, Accepted)
+    assert isinstance(preview, Preview)
+    encoded = await plane.encode(accepted, preview, "png")
+    assert (encoded.index, encoded.seed, list(encoded.outputs)) == (0, 7, ["sample"])
+    picture = encoded.outputs["sample"]
+    assert isinstance(picture, Encoded)
+    assert Image.open(io.BytesIO(picture.content)).info["step"] == "2"
+
+
+async def test_whole_answers_refuse_what_comes_meanwhile(plane: DataPlane, backend: FakeBackend) -> None:
+    for verb in (plane.collect(asked(preview_every=1), "id"), plane.answer(asked(progress_every=1), "id", "test")):
+        with pytest.raises(InvalidArgument, match="needs an answer that streams"):
+            await verb
+    assert backend.submitted == []
+
+
+async def test_every_verb_takes_a_tenant(plane: DataPlane, backend: FakeBackend) -> None:
+    await plane.collect(asked(), "id", tenant="one")
+    await plane.answer(asked(), "id", "test", tenant="two")
+    async for _ in plane.generate(asked(), "id", tenant="three"):
+        pass
+    await plane.collect(asked(), "id")
+    assert [order.tenant for order in backend.submitted] == ["one", "two", "three", ""]
 
 
 async def test_tensors_are_raw_where_images_are_png(plane: DataPlane) -> None:

@@ -83,6 +83,19 @@ def test_one_value_serves_all_samples(value: InputValue) -> None:
     assert array.strides[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "seen"),
+    [(0, 1, (0.0, 1.0)), (-1, 1, (-1.0, 1.0)), (None, 7, (-1.0, 1.0)), (0, 7, (0.0, 7.0))],
+)
+def test_black_and_white_are_the_bounds_of_an_input_that_has_them(
+    low: float | None, high: float, seen: tuple[float, float]
+) -> None:
+    """A mask of 0 to 1 beside pictures of -1 to 1: its black is 0."""
+    declared = spec(minimum=low, maximum=high)
+    found = [decode(png(colour=colour), declared) for colour in (0, 255)]
+    assert [set(array.flat) for array in found] == [{value} for value in seen]
+
+
 @pytest.mark.parametrize("value", [npy(PAIR), raw(PAIR), InputValue(data=PAIR.tolist())], ids=["npy", "raw", "data"])
 def test_or_each_sample_has_its_own(value: InputValue) -> None:
     assert np.array_equal(decode(value), PAIR)

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -47,6 +48,12 @@ def test_png_shows_the_picture_and_says_how_to_make_it_again(shape: tuple[int, .
     assert "AI-generated" in texts["Comment"]
     assert f'DigitalSourceType="{SOURCE_TYPE}"' in texts["XML:com.adobe.xmp"]
     assert SOURCE_TYPE.endswith("/trainedAlgorithmicMedia")
+
+
+def test_an_unfinished_sample_is_marked_as_such() -> None:
+    unfinished = replace(STAMP, step=4).texts()
+    assert unfinished[:-1] == STAMP.texts()
+    assert b"step\x004" in unfinished[-1]
 
 
 def test_equal_samples_give_equal_files_and_the_order_of_texts_is_fixed() -> None:

@@ -20,6 +20,8 @@ def refused(body: str | bytes) -> InvalidArgument:
 def test_only_the_model_is_required() -> None:
     request = GenerateRequest.model_validate_json('{"model": "m"}')
     assert (request.operation, request.n, request.seed, request.index) == ("generate", 1, None, 0)
+    assert (request.priority, request.determinism) == ("interactive", "any")
+    assert (request.deadline_ms, request.progress_every, request.preview_every) == (None, None, None)
     assert request.output.format == "png"
 
 
@@ -28,13 +30,16 @@ def test_a_full_request_is_understood() -> None:
         """{"model": "m", "version": 2, "operation": "complete", "n": 3, "seed": 9223372036854775807, "index": 5,
         "params": {"label": 7, "temperature": 0.5, "fast": true, "sampler": "ddim"},
         "inputs": {"image": {"b64": "AAE=", "format": "raw", "dtype": "uint8", "shape": [2]}, "mask": {"data": [[1]]}},
-        "output": {"format": "npy"}, "deadline_ms": 100}"""
+        "output": {"format": "npy"}, "deadline_ms": 100, "priority": "bulk", "determinism": "exact",
+        "progress_every": 10, "preview_every": 5}"""
     )
     assert request.inputs["image"].b64 == b"\x00\x01"
     assert request.inputs["image"].shape == (2,)
     assert request.inputs["mask"].data == [[1]]
     assert request.params == {"label": 7, "temperature": 0.5, "fast": True, "sampler": "ddim"}
     assert request.seed == 2**63 - 1
+    assert (request.priority, request.determinism) == ("bulk", "exact")
+    assert (request.progress_every, request.preview_every) == (10, 5)
 
 
 INTEGER_N = "an integer, 1 ≤ n"
@@ -45,7 +50,10 @@ DATA = "a finite number, or nested lists of numbers"
 BASE64 = "base64 text (RFC 4648, with padding)"
 ONE_OF = "exactly one of 'b64' and 'data'"
 SHAPE = "a list of at most 16 whole numbers"
-FIELDS = "model, version, operation, n, seed, index, params, inputs, output, deadline_ms"
+FIELDS = (
+    "model, version, operation, n, seed, index, params, inputs, output, deadline_ms, "
+    "priority, determinism, progress_every, preview_every"
+)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +79,12 @@ FIELDS = "model, version, operation, n, seed, index, params, inputs, output, dea
         ('"deadline_ms": 0', "deadline_ms", "0", DEADLINE),
         ('"deadline_ms": NaN', "deadline_ms", "NaN", DEADLINE),
         ('"deadline_ms": "1"', "deadline_ms", '"1"', DEADLINE),
+        ('"priority": "urgent"', "priority", '"urgent"', "'interactive' or 'bulk'"),
+        ('"priority": 1', "priority", "1", "'interactive' or 'bulk'"),
+        ('"determinism": "none"', "determinism", '"none"', "'any' or 'exact'"),
+        ('"progress_every": 0', "progress_every", "0", "an integer, 1 ≤ progress_every"),
+        ('"preview_every": 2.5', "preview_every", "2.5", "an integer, 1 ≤ preview_every"),
+        ('"preview_every": true', "preview_every", "true", "an integer, 1 ≤ preview_every"),
         ('"params": 3', "params", "3", "an object"),
         ('"params": {"t": NaN}', "params.t", "NaN", PARAM),
         ('"params": {"t": -Infinity}', "params.t", "-Infinity", PARAM),

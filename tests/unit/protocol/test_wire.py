@@ -39,6 +39,10 @@ REQUESTS = st.fixed_dictionaries(
         "inputs": st.dictionaries(NAMES, TENSORS, min_size=1, max_size=2),
         "output": st.fixed_dictionaries({"format": st.text(max_size=5)}),
         "deadline_ms": st.floats(allow_nan=False),
+        "priority": st.text(max_size=12),
+        "determinism": st.text(max_size=12),
+        "progress_every": st.integers(-(2**63), 2**63 - 1),
+        "preview_every": st.integers(-(2**63), 2**63 - 1),
     },
 )
 
@@ -64,6 +68,8 @@ def test_what_is_not_set_is_left_out() -> None:
 def test_zero_and_empty_are_not_absent() -> None:
     message = GenerateRequest(model="", operation="", n=0, seed=0, version=0, index=0, deadline_ms=0.0)
     zeros = {"model": "", "version": 0, "operation": "", "n": 0, "seed": 0, "index": 0, "deadline_ms": 0.0}
+    message.MergeFrom(GenerateRequest(priority="", determinism="", progress_every=0, preview_every=0))
+    zeros |= {"priority": "", "determinism": "", "progress_every": 0, "preview_every": 0}
     assert request_fields(GenerateRequest.FromString(message.SerializeToString())) == zeros
 
 

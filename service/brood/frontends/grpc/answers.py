@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from brood.dataplane.result import Answer, Content, EncodedSample, Timing
 from brood.media.encode import Encoded
-from brood.protocol.events import Accepted, Usage
+from brood.protocol.events import Accepted, Preview, Progress, Usage
 from brood.protocol.wire import generator_pb2 as pb
 from brood.protocol.wire.convert import value_of
 
@@ -35,10 +36,19 @@ def accepted_message(accepted: Accepted) -> pb.Accepted:
     return pb.Accepted(**_head(accepted), n=accepted.n)
 
 
+def progress_message(progress: Progress) -> pb.Progress:
+    """How far it is."""
+    return pb.Progress(**asdict(progress))
+
+
+def preview_message(preview: Preview, shown: EncodedSample) -> pb.Preview:
+    """One unfinished sample."""
+    return pb.Preview(**_parts(shown), step=preview.step, of=preview.of)
+
+
 def sample_message(sample: EncodedSample) -> pb.Sample:
     """One sample."""
-    outputs = {name: _output(content) for name, content in sample.outputs.items()}
-    return pb.Sample(index=sample.index, seed=sample.seed, outputs=outputs)
+    return pb.Sample(**_parts(sample))
 
 
 def done_message(usage: Usage, encode_ms: float) -> pb.Done:
@@ -55,6 +65,11 @@ def _head(accepted: Accepted) -> dict[str, Any]:
         "seed": accepted.seed,
         "determinism": accepted.determinism,
     }
+
+
+def _parts(sample: EncodedSample) -> dict[str, Any]:
+    outputs = {name: _output(content) for name, content in sample.outputs.items()}
+    return {"index": sample.index, "seed": sample.seed, "outputs": outputs}
 
 
 def _output(content: Content) -> pb.Output:

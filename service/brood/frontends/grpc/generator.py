@@ -12,12 +12,20 @@ import grpc
 from google.protobuf.message import Message
 from pydantic import ValidationError
 
-from brood.dataplane import Answer, DataPlane
-from brood.frontends.grpc.answers import accepted_message, done_message, response_message, response_s, sample_message
+from brood.dataplane import Answer, DataPlane, EncodedSample
+from brood.frontends.grpc.answers import (
+    accepted_message,
+    done_message,
+    preview_message,
+    progress_message,
+    response_message,
+    response_s,
+    sample_message,
+)
 from brood.frontends.grpc.calls import Context, guarded, parsed
 from brood.frontends.grpc.models import model_message
 from brood.protocol.errors import BroodError, DeadlineExceeded, Internal, PayloadTooLarge
-from brood.protocol.events import Accepted, Done, Event, Failed, Sample
+from brood.protocol.events import Accepted, Done, Event, Failed, Preview, Progress, Sample
 from brood.protocol.requests import GenerateRequest, OutputChoice, complaint
 from brood.protocol.wire import generator_pb2 as pb
 from brood.protocol.wire.convert import request_fields
@@ -102,18 +110,23 @@ class _Stream:
                 self._accepted = event
                 return pb.GenerateEvent(accepted=accepted_message(event))
             case Sample() if self._accepted is not None:
-                return pb.GenerateEvent(sample=await self._sample(self._accepted, event))
+                return pb.GenerateEvent(sample=sample_message(await self._encoded(self._accepted, event)))
+            case Preview() if self._accepted is not None:
+                shown = await self._encoded(self._accepted, event)
+                return pb.GenerateEvent(preview=preview_message(event, shown))
+            case Progress():
+                return pb.GenerateEvent(progress=progress_message(event))
             case Done(usage):
                 return pb.GenerateEvent(done=done_message(usage, self._encode_s * 1000))
             case Failed(error):
                 raise error
         raise Internal("a sample came before its generation was accepted")
 
-    async def _sample(self, accepted: Accepted, sample: Sample) -> pb.Sample:
+    async def _encoded(self, accepted: Accepted, sample: Sample | Preview) -> EncodedSample:
         start = time.perf_counter()
         encoded = await self._plane.encode(accepted, sample, self._output.format)
         self._encode_s += time.perf_counter() - start
-        return sample_message(encoded)
+        return encoded
 
 
 def _response(answer: Answer) -> bytes:

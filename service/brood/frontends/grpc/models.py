@@ -28,6 +28,10 @@ def _words(manifest: Manifest, status: ModelStatus) -> pb.Model:
         description=manifest.description,
         license=manifest.license,
         operations=operations,
+        numerics_id=status.numerics_id,
+        certificate={graph: pb.Buckets(rows=rows) for graph, rows in status.certificate.items()},
+        device=status.device,
+        state_bytes=status.state_bytes,
     )
 
 
@@ -38,6 +42,7 @@ def _operation(operation: Operation, determinism: str) -> pb.Operation:
         params={name: _param(param) for name, param in operation.params.items()},
         inputs={name: pb.InputSpec(**_spec(spec)) for name, spec in operation.inputs.items()},
         outputs={name: pb.OutputSpec(**_spec(spec)) for name, spec in operation.outputs.items()},
+        previews=operation.preview is not None,
     )
 
 
@@ -50,6 +55,7 @@ def _param(param: Param) -> pb.ParamSpec:
         choices=[value_of(choice) for choice in param.choices or ()],
         unit=param.unit or "",
         description=param.description,
+        alternatives=param.alternatives,
     )
 
 

@@ -98,6 +98,7 @@ class OperationView(Told):
     params: dict[str, Param]
     inputs: dict[str, Input]
     outputs: dict[str, OutputView]
+    previews: bool = Field(description="whether unfinished samples can be seen")
 
     @classmethod
     def of(cls, operation: Operation, determinism: Determinism | None) -> Self:
@@ -112,6 +113,7 @@ class OperationView(Told):
             params=operation.params,
             inputs=operation.inputs,
             outputs=outputs,
+            previews=operation.preview is not None,
         )
 
 
@@ -127,6 +129,14 @@ class ModelView(Told):
     description: str
     license: str
     operations: dict[str, OperationView]
+    numerics_id: str = Field(
+        description="models with the same one give the same bits to exact requests; empty: none are promised"
+    )
+    certificate: dict[str, tuple[int, ...]] = Field(
+        description="by graph: the batch sizes that give a sample the same bits"
+    )
+    device: str = Field(description="on which it runs")
+    state_bytes: int = Field(description="memory that the state of unfinished samples may take")
 
     @classmethod
     def of(cls, status: ModelStatus) -> Self:
@@ -143,6 +153,10 @@ class ModelView(Told):
             description=manifest.description if manifest else "",
             license=manifest.license if manifest else "",
             operations={name: OperationView.of(op, status.determinism.get(name)) for name, op in operations.items()},
+            numerics_id=status.numerics_id,
+            certificate=dict(status.certificate),
+            device=status.device,
+            state_bytes=status.state_bytes,
         )
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("model", "version", "operation", "n", "seed", "index", "params", "inputs", "output", "deadline_ms")
+    __slots__ = ("model", "version", "operation", "n", "seed", "index", "params", "inputs", "output", "deadline_ms", "priority", "determinism", "progress_every", "preview_every")
     class ParamsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,10 @@ class GenerateRequest(_message.Message):
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    DETERMINISM_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_EVERY_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_EVERY_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: int
     operation: str
@@ -42,7 +46,11 @@ class GenerateRequest(_message.Message):
     inputs: _containers.MessageMap[str, Tensor]
     output: OutputChoice
     deadline_ms: float
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., operation: _Optional[str] = ..., n: _Optional[int] = ..., seed: _Optional[int] = ..., index: _Optional[int] = ..., params: _Optional[_Mapping[str, Value]] = ..., inputs: _Optional[_Mapping[str, Tensor]] = ..., output: _Optional[_Union[OutputChoice, _Mapping]] = ..., deadline_ms: _Optional[float] = ...) -> None: ...
+    priority: str
+    determinism: str
+    progress_every: int
+    preview_every: int
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., operation: _Optional[str] = ..., n: _Optional[int] = ..., seed: _Optional[int] = ..., index: _Optional[int] = ..., params: _Optional[_Mapping[str, Value]] = ..., inputs: _Optional[_Mapping[str, Tensor]] = ..., output: _Optional[_Union[OutputChoice, _Mapping]] = ..., deadline_ms: _Optional[float] = ..., priority: _Optional[str] = ..., determinism: _Optional[str] = ..., progress_every: _Optional[int] = ..., preview_every: _Optional[int] = ...) -> None: ...
 
 class OutputChoice(_message.Message):
     __slots__ = ("format",)
@@ -140,14 +148,18 @@ class GenerateResponse(_message.Message):
     def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[int] = ..., operation: _Optional[str] = ..., seed: _Optional[int] = ..., determinism: _Optional[str] = ..., samples: _Optional[_Iterable[_Union[Sample, _Mapping]]] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
 
 class GenerateEvent(_message.Message):
-    __slots__ = ("accepted", "sample", "done")
+    __slots__ = ("accepted", "sample", "done", "progress", "preview")
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_FIELD_NUMBER: _ClassVar[int]
     accepted: Accepted
     sample: Sample
     done: Done
-    def __init__(self, accepted: _Optional[_Union[Accepted, _Mapping]] = ..., sample: _Optional[_Union[Sample, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ...) -> None: ...
+    progress: Progress
+    preview: Preview
+    def __init__(self, accepted: _Optional[_Union[Accepted, _Mapping]] = ..., sample: _Optional[_Union[Sample, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., preview: _Optional[_Union[Preview, _Mapping]] = ...) -> None: ...
 
 class Accepted(_message.Message):
     __slots__ = ("id", "model", "version", "operation", "seed", "determinism", "n")
@@ -166,6 +178,41 @@ class Accepted(_message.Message):
     determinism: str
     n: int
     def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[int] = ..., operation: _Optional[str] = ..., seed: _Optional[int] = ..., determinism: _Optional[str] = ..., n: _Optional[int] = ...) -> None: ...
+
+class Progress(_message.Message):
+    __slots__ = ("steps", "of", "finished", "n", "eta_s")
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    OF_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    N_FIELD_NUMBER: _ClassVar[int]
+    ETA_S_FIELD_NUMBER: _ClassVar[int]
+    steps: int
+    of: int
+    finished: int
+    n: int
+    eta_s: float
+    def __init__(self, steps: _Optional[int] = ..., of: _Optional[int] = ..., finished: _Optional[int] = ..., n: _Optional[int] = ..., eta_s: _Optional[float] = ...) -> None: ...
+
+class Preview(_message.Message):
+    __slots__ = ("index", "seed", "step", "of", "outputs")
+    class OutputsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Output
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Output, _Mapping]] = ...) -> None: ...
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    OF_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    seed: int
+    step: int
+    of: int
+    outputs: _containers.MessageMap[str, Output]
+    def __init__(self, index: _Optional[int] = ..., seed: _Optional[int] = ..., step: _Optional[int] = ..., of: _Optional[int] = ..., outputs: _Optional[_Mapping[str, Output]] = ...) -> None: ...
 
 class Done(_message.Message):
     __slots__ = ("timing", "usage")
@@ -194,7 +241,7 @@ class GetModelRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "state", "reason", "family", "modality", "description", "license", "operations")
+    __slots__ = ("name", "version", "state", "reason", "family", "modality", "description", "license", "operations", "numerics_id", "certificate", "device", "state_bytes")
     class OperationsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -202,6 +249,13 @@ class Model(_message.Message):
         key: str
         value: Operation
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Operation, _Mapping]] = ...) -> None: ...
+    class CertificateEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Buckets
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Buckets, _Mapping]] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -211,6 +265,10 @@ class Model(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     LICENSE_FIELD_NUMBER: _ClassVar[int]
     OPERATIONS_FIELD_NUMBER: _ClassVar[int]
+    NUMERICS_ID_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    STATE_BYTES_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: int
     state: str
@@ -220,10 +278,20 @@ class Model(_message.Message):
     description: str
     license: str
     operations: _containers.MessageMap[str, Operation]
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., family: _Optional[str] = ..., modality: _Optional[str] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., operations: _Optional[_Mapping[str, Operation]] = ...) -> None: ...
+    numerics_id: str
+    certificate: _containers.MessageMap[str, Buckets]
+    device: str
+    state_bytes: int
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., family: _Optional[str] = ..., modality: _Optional[str] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., operations: _Optional[_Mapping[str, Operation]] = ..., numerics_id: _Optional[str] = ..., certificate: _Optional[_Mapping[str, Buckets]] = ..., device: _Optional[str] = ..., state_bytes: _Optional[int] = ...) -> None: ...
+
+class Buckets(_message.Message):
+    __slots__ = ("rows",)
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    rows: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, rows: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Operation(_message.Message):
-    __slots__ = ("description", "determinism", "params", "inputs", "outputs")
+    __slots__ = ("description", "determinism", "params", "inputs", "outputs", "previews")
     class ParamsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -250,15 +318,24 @@ class Operation(_message.Message):
     PARAMS_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    PREVIEWS_FIELD_NUMBER: _ClassVar[int]
     description: str
     determinism: str
     params: _containers.MessageMap[str, ParamSpec]
     inputs: _containers.MessageMap[str, InputSpec]
     outputs: _containers.MessageMap[str, OutputSpec]
-    def __init__(self, description: _Optional[str] = ..., determinism: _Optional[str] = ..., params: _Optional[_Mapping[str, ParamSpec]] = ..., inputs: _Optional[_Mapping[str, InputSpec]] = ..., outputs: _Optional[_Mapping[str, OutputSpec]] = ...) -> None: ...
+    previews: bool
+    def __init__(self, description: _Optional[str] = ..., determinism: _Optional[str] = ..., params: _Optional[_Mapping[str, ParamSpec]] = ..., inputs: _Optional[_Mapping[str, InputSpec]] = ..., outputs: _Optional[_Mapping[str, OutputSpec]] = ..., previews: _Optional[bool] = ...) -> None: ...
 
 class ParamSpec(_message.Message):
-    __slots__ = ("type", "default", "minimum", "maximum", "choices", "unit", "description")
+    __slots__ = ("type", "default", "minimum", "maximum", "choices", "unit", "description", "alternatives")
+    class AlternativesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     TYPE_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_FIELD_NUMBER: _ClassVar[int]
     MINIMUM_FIELD_NUMBER: _ClassVar[int]
@@ -266,6 +343,7 @@ class ParamSpec(_message.Message):
     CHOICES_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
     type: str
     default: Value
     minimum: float
@@ -273,7 +351,8 @@ class ParamSpec(_message.Message):
     choices: _containers.RepeatedCompositeFieldContainer[Value]
     unit: str
     description: str
-    def __init__(self, type: _Optional[str] = ..., default: _Optional[_Union[Value, _Mapping]] = ..., minimum: _Optional[float] = ..., maximum: _Optional[float] = ..., choices: _Optional[_Iterable[_Union[Value, _Mapping]]] = ..., unit: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
+    alternatives: _containers.ScalarMap[str, str]
+    def __init__(self, type: _Optional[str] = ..., default: _Optional[_Union[Value, _Mapping]] = ..., minimum: _Optional[float] = ..., maximum: _Optional[float] = ..., choices: _Optional[_Iterable[_Union[Value, _Mapping]]] = ..., unit: _Optional[str] = ..., description: _Optional[str] = ..., alternatives: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class InputSpec(_message.Message):
     __slots__ = ("kind", "dtype", "shape", "minimum", "maximum", "description")

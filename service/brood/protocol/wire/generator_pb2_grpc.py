@@ -76,7 +76,7 @@ class GeneratorServicer:
 
     def GenerateStream(self, request, context):
         """Makes n samples and tells of each as it is finished, not necessarily in order of index: `accepted`, then n times
-        `sample`, then `done`.
+        `sample`, then `done`. Between the first and the last come `progress` and `preview` if the request asks for them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

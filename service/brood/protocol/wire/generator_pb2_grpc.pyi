@@ -49,7 +49,7 @@ class GeneratorStub:
     """Makes n samples and answers when all are finished."""
     GenerateStream: _grpc.UnaryStreamMultiCallable[_generator_pb2.GenerateRequest, _generator_pb2.GenerateEvent]
     """Makes n samples and tells of each as it is finished, not necessarily in order of index: `accepted`, then n times
-    `sample`, then `done`.
+    `sample`, then `done`. Between the first and the last come `progress` and `preview` if the request asks for them.
     """
     ListModels: _grpc.UnaryUnaryMultiCallable[_generator_pb2.ListModelsRequest, _generator_pb2.ListModelsResponse]
     """All versions of all models known here, by name and version, also those that failed to load."""
@@ -69,7 +69,7 @@ class GeneratorAsyncStub(GeneratorStub):
     """Makes n samples and answers when all are finished."""
     GenerateStream: _aio.UnaryStreamMultiCallable[_generator_pb2.GenerateRequest, _generator_pb2.GenerateEvent]  # type: ignore[assignment]
     """Makes n samples and tells of each as it is finished, not necessarily in order of index: `accepted`, then n times
-    `sample`, then `done`.
+    `sample`, then `done`. Between the first and the last come `progress` and `preview` if the request asks for them.
     """
     ListModels: _aio.UnaryUnaryMultiCallable[_generator_pb2.ListModelsRequest, _generator_pb2.ListModelsResponse]  # type: ignore[assignment]
     """All versions of all models known here, by name and version, also those that failed to load."""
@@ -98,7 +98,7 @@ class GeneratorServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_generator_pb2.GenerateEvent], _abc.AsyncIterator[_generator_pb2.GenerateEvent]]:
         """Makes n samples and tells of each as it is finished, not necessarily in order of index: `accepted`, then n times
-        `sample`, then `done`.
+        `sample`, then `done`. Between the first and the last come `progress` and `preview` if the request asks for them.
         """
 
     @_abc_1.abstractmethod

@@ -20,7 +20,7 @@ from brood.protocol.requests import Generation
 from brood.protocol.wire import generator_pb2 as pb
 from brood.protocol.wire.convert import plain_of, request_message
 from brood.protocol.wire.generator_pb2_grpc import GeneratorStub
-from helpers.backend import FakeBackend, sample_of
+from helpers.backend import ALTERNATIVES, FakeBackend, sample_of
 from helpers.ends import Ends, Gate
 from helpers.grpc_server import grpc_server
 
@@ -101,6 +101,32 @@ async def test_samples_arrive_before_the_generation_ends(stub: GeneratorAsyncStu
     assert backend.closed == []
     backend.held.set()
     assert [event.WhichOneof("event") async for event in events] == ["sample", "sample", "done"]
+
+
+async def test_a_stream_tells_progress(stub: GeneratorAsyncStub) -> None:
+    events = [event async for event in stub.GenerateStream(tiny(n=2, progress_every=2))]
+    assert [event.WhichOneof("event") for event in events] == ["accepted", "sample", "progress", "sample", "done"]
+    told = events[2].progress
+    assert (told.steps, told.of, told.finished, told.n) == (4, 6, 1, 2)
+    assert told.eta_s == pytest.approx(2e-4)
+
+
+async def test_a_stream_shows_previews(stub: GeneratorAsyncStub, backend: FakeBackend) -> None:
+    events = [event async for event in stub.GenerateStream(tiny(index=5, preview_every=1))]
+    kinds = ["accepted", "preview", "preview", "sample", "done"]
+    assert [event.WhichOneof("event") for event in events] == kinds
+    preview = events[2].preview
+    assert (preview.index, preview.seed, preview.step, preview.of) == (5, 7, 2, 3)
+    assert list(preview.outputs) == ["sample"]
+    shown = np.frombuffer(preview.outputs["sample"].tensor.content, "<f4").reshape(1, 28, 28)
+    np.testing.assert_array_equal(shown, -sample_of(backend.submitted[0], 0).outputs["sample"])
+    assert events[-1].done.timing.encode_ms > 0
+
+
+async def test_what_is_asked_for_reaches_the_engine(stub: GeneratorAsyncStub, backend: FakeBackend) -> None:
+    await stub.Generate(tiny(priority="bulk", determinism="exact"))
+    await stub.Generate(tiny())
+    assert [(order.priority, order.exact) for order in backend.submitted] == [("bulk", True), ("interactive", False)]
 
 
 async def test_cancelling_a_call_cancels_the_generation(
@@ -295,7 +321,12 @@ async def test_a_model_tells_what_it_can_do(stub: GeneratorAsyncStub) -> None:
         "reconstruct": "tolerance",
         "score": "none",
         "complete": "exact",
+        "vary": "tolerance",
     }
+    assert [name for name in sorted(operations) if operations[name].previews] == ["generate"]
+    assert dict(operations["vary"].params["sampler"].alternatives) == ALTERNATIVES
+    assert (model.numerics_id, model.device, model.state_bytes) == ("5eed", "fake", 4096)
+    assert {name: list(model.certificate[name].rows) for name in model.certificate} == {"main": [1, 8]}
     label, style = operations["generate"].params["label"], operations["generate"].params["style"]
     assert (label.type, plain_of(label.default), label.minimum, label.maximum) == ("int", -1, -1.0, 9.0)
     assert [plain_of(choice) for choice in style.choices] == ["thin", "bold"]

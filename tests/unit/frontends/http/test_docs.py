@@ -51,6 +51,21 @@ async def test_the_document_speaks_the_dialect_it_claims(service: Service) -> No
     assert seed["exclusiveMaximum"] is True
 
 
+async def test_the_classes_and_guarantees_of_a_request_are_listed(service: Service) -> None:
+    properties = (await document(service))["components"]["schemas"]["GenerateRequest"]["properties"]
+    assert (properties["priority"]["enum"], properties["priority"]["default"]) == (
+        ["interactive", "bulk"],
+        "interactive",
+    )
+    assert (properties["determinism"]["enum"], properties["determinism"]["default"]) == (["any", "exact"], "any")
+    for name in ("progress_every", "preview_every"):
+        assert (properties[name]["type"], properties[name]["nullable"], properties[name]["minimum"]) == (
+            "integer",
+            True,
+            1,
+        )
+
+
 async def test_every_operation_has_responses_and_descriptions(service: Service) -> None:
     for path in (await document(service))["paths"].values():
         for operation in path.values():

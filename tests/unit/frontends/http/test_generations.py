@@ -127,6 +127,26 @@ async def test_errors_of_the_engine(service: Service) -> None:
     assert (response.status_code, error_of(response)["code"]) == (500, "runtime_failed")
 
 
+async def test_what_is_asked_for_reaches_the_engine(service: Service) -> None:
+    await service.generate(TINY | {"priority": "bulk", "determinism": "exact"})
+    await service.generate(TINY)
+    orders = [(order.priority, order.exact) for order in service.backend.submitted]
+    assert orders == [("bulk", True), ("interactive", False)]
+
+
+async def test_exact_samples_that_cannot_be_had(service: Service) -> None:
+    image = {"data": np.zeros((1, 28, 28)).tolist()}
+    response = await service.generate(TINY | {"operation": "score", "determinism": "exact", "inputs": {"image": image}})
+    error = error_of(response)
+    assert (response.status_code, error["code"], error["field"]) == (409, "determinism_unavailable", "determinism")
+
+
+async def test_a_deadline_that_cannot_be_met(service: Service) -> None:
+    response = await service.generate(TINY | {"deadline_ms": 0.05})
+    error = error_of(response)
+    assert (response.status_code, error["code"], error["field"]) == (422, "deadline_infeasible", "deadline_ms")
+
+
 async def test_a_full_queue_tells_when_to_come_back(service: Service) -> None:
     service.backend.refusal = Overloaded("the queue is full", retry_after_s=1.2)
     response = await service.generate(TINY)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from brood.frontends.http.schema import ModelsView, ModelView
-from helpers.backend import manifest
+from helpers.backend import ALTERNATIVES, manifest
 from helpers.http import Service, error_of
 
 
@@ -21,12 +21,16 @@ async def test_all_models_are_listed_with_their_states(service: Service) -> None
 async def test_a_model_tells_what_it_can_do(service: Service) -> None:
     view = ModelView.model_validate_json((await service.client.get("/v1/models/tiny")).content)
     assert view.version == 2
-    assert list(view.operations) == ["generate", "reconstruct", "score", "complete"]
+    assert list(view.operations) == ["generate", "reconstruct", "score", "complete", "vary"]
     generate = view.operations["generate"]
     assert generate.determinism == "exact"
     assert generate.params == manifest().operations["generate"].params
     assert {name: output.kind for name, output in generate.outputs.items()} == {"sample": "image", "label": "scalar"}
     assert view.operations["complete"].inputs["known"].shape == (2, 3)
+    assert [name for name, operation in view.operations.items() if operation.previews] == ["generate"]
+    assert view.operations["vary"].params["sampler"].alternatives == ALTERNATIVES
+    assert (view.numerics_id, view.certificate) == ("5eed", {"main": (1, 8)})
+    assert (view.device, view.state_bytes) == ("fake", 4096)
 
 
 async def test_the_inside_of_a_model_stays_inside(service: Service) -> None:
@@ -42,6 +46,7 @@ async def test_a_version_can_be_asked_for(service: Service) -> None:
 async def test_a_model_that_could_not_be_read(service: Service) -> None:
     body = (await service.client.get("/v1/models/broken")).json()
     assert (body["state"], body["family"], body["operations"]) == ("failed", "", {})
+    assert (body["numerics_id"], body["certificate"], body["device"], body["state_bytes"]) == ("", {}, "", 0)
 
 
 @pytest.mark.parametrize(
