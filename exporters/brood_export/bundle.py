@@ -120,7 +120,8 @@ def finish(
     runs = zip(golden, reference.runs, strict=True)
     write_golden(directory, [GoldenRun(words, run.request.inputs, run.outputs) for words, run in runs])
     write_preview(directory, manifest, spec)
-    (directory / CARD).write_text(write_card(manifest, differences, training), encoding="utf-8")
+    card = write_card(manifest, differences, training, pictured=bool(spec.preview))
+    (directory / CARD).write_text(card, encoding="utf-8")
     write_manifest(directory, manifest.model_copy(update={"golden": golden, "files": hashed(directory)}))
 
 

@@ -12,16 +12,17 @@ from brood_export.reference import EDGE
 CARD = "card.md"
 
 
-def write_card(manifest: Manifest, differences: Sequence[Difference], training: str) -> str:
+def write_card(manifest: Manifest, differences: Sequence[Difference], training: str, *, pictured: bool) -> str:
     """The text of a card.
 
     Args:
         training: a section in Markdown about how the model was trained; may be empty.
+        pictured: whether there is a sample sheet.
     """
     parts = [
         f"# {manifest.name}",
         manifest.description,
-        f"![Samples, one column for each class]({PREVIEW})",
+        f"![Samples, one column for each class]({PREVIEW})" if pictured else "",
         training.strip(),
         operations(manifest),
         parity(differences),
@@ -45,7 +46,13 @@ def _operation(name: str, operation: Operation) -> str:
 def _param(param: Param) -> str:
     unit = f" {param.unit}" if param.unit else ""
     default = "required" if param.default is None else f"default {param.default}"
-    return f"{param.type}, {param.minimum:g} to {param.maximum:g}{unit}, {default}; {param.description}"
+    return f"{param.type}, {_allowed(param)}{unit}, {default}; {param.description}"
+
+
+def _allowed(param: Param) -> str:
+    if param.choices is not None:
+        return "one of " + ", ".join(map(str, param.choices))
+    return f"{param.minimum:g} to {param.maximum:g}"
 
 
 def parity(differences: Sequence[Difference]) -> str:

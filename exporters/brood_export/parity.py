@@ -94,6 +94,15 @@ def spans(reference: Reference) -> Mapping[tuple[str, str, str], float]:
     return {key: span_of(arrays) for key, arrays in values.items()}
 
 
+def run_spans(reference: Reference) -> Mapping[tuple[str, str], float]:
+    """(operation, output) -> range of the original's values over all golden runs: one sample may be a few numbers."""
+    values: dict[tuple[str, str], list[Array]] = {}
+    for run in reference.runs:
+        for name, array in run.outputs.items():
+            values.setdefault((run.request.operation, name), []).append(array)
+    return {key: span_of(arrays) for key, arrays in values.items()}
+
+
 def measure_parity(directory: Path, manifest: Manifest, reference: Reference) -> tuple[Difference, ...]:
     """Run the exported graphs in a fresh process and hold them against the original.
 

@@ -19,7 +19,7 @@ from brood.program import compile_program, run_row
 from brood.protocol.manifest import Manifest
 from brood.runtimes.base import LoadedGraph, RuntimeOptions
 from brood.runtimes.load import load_graphs
-from brood_export.parity import Difference, compare, span_of, spans
+from brood_export.parity import Difference, compare, run_spans, spans
 from brood_export.reference import Array, Call, Reference, Run
 
 Graphs = Mapping[str, LoadedGraph]
@@ -28,9 +28,9 @@ Graphs = Mapping[str, LoadedGraph]
 def differences(directory: Path, manifest: Manifest, reference: Reference) -> tuple[Difference, ...]:
     """All comparisons of one bundle."""
     graphs = load_graphs(directory, manifest, RuntimeOptions(threads=1))
-    span = spans(reference)
+    span, run_span = spans(reference), run_spans(reference)
     calls = [found for call in reference.calls for found in of_call(graphs[call.graph], call, span)]
-    runs = [found for run in reference.runs for found in of_run(graphs, manifest, run)]
+    runs = [found for run in reference.runs for found in of_run(graphs, manifest, run, run_span)]
     return (*calls, *runs)
 
 
@@ -41,7 +41,7 @@ def of_call(graph: LoadedGraph, call: Call, span: Mapping[tuple[str, str, str], 
         yield Difference(call.graph, call.check, name, call.rows, *figures, whole=is_whole(expected))
 
 
-def of_run(graphs: Graphs, manifest: Manifest, run: Run) -> Iterator[Difference]:
+def of_run(graphs: Graphs, manifest: Manifest, run: Run, span: Mapping[tuple[str, str], float]) -> Iterator[Difference]:
     request = run.request
     program = compile_program(manifest, request.operation)
     outputs = run_row(
@@ -49,7 +49,7 @@ def of_run(graphs: Graphs, manifest: Manifest, run: Run) -> Iterator[Difference]
     )
     for name, expected in run.outputs.items():
         one = np.ones(1, np.float32)
-        figures = compare(outputs[name][None], expected[None], span=span_of([expected]), margin=one)
+        figures = compare(outputs[name][None], expected[None], span=span[request.operation, name], margin=one)
         yield Difference(f"golden:{request.id}", "whole run", name, 1, *figures, whole=is_whole(expected))
 
 

@@ -1,8 +1,9 @@
 """What the original model gives, recorded before anything is exported: single calls, and whole golden runs.
 
 Golden runs go through the same interpreter as every other oracle (`brood.program.run_row`); only the graphs are torch
-modules here. The seeds of runs that make random decisions are chosen so that no decision is on edge: another
-machine's rounding cannot turn it.
+modules here. Where the original is more than its graphs in order (`ExportSpec.original`), the sample is its own. The
+seeds of runs that make random decisions are chosen so that no decision is on edge: another machine's rounding cannot
+turn it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from brood.runtimes.base import Arrays, LoadedGraph
 from brood_export.families.base import ExportSpec, Request, StepGraph, complete_params
 from brood_export.targets.base import draw_inputs, tensors
 
-ROWS = (1, 2, 3, 32)  # the row counts of parity
 EDGE = 1e-5  # a decision whose uniform number is nearer to its edge than this may turn by rounding
 ATTEMPTS = 500  # seeds tried for a golden run
 CALL_SEED = 20_000  # of the random inputs: first, one more for each number of rows
@@ -114,13 +114,13 @@ def make_reference(spec: ExportSpec, manifest: Manifest) -> Reference:
         calls = [
             record(name, graph, draw_inputs(graph, rows, seed=CALL_SEED + rows), "random inputs")
             for name, graph in spec.graphs.items()
-            for rows in ROWS
+            for rows in manifest.graphs[name].buckets
         ]
         runs = []
         for request in spec.golden:
             run, trajectory = golden_run(spec, manifest, request)
             runs.append(run)
-            calls += batched(trajectory)
+            calls += batched(trajectory, manifest)
     return Reference(tuple(calls), tuple(runs))
 
 
@@ -134,21 +134,23 @@ def golden_run(spec: ExportSpec, manifest: Manifest, request: Request) -> tuple[
         outputs = run_row(program, loaded, seed=seed, index=request.index, params=params, inputs=request.inputs)
         calls = [call for graph in graphs.values() for call in graph.calls]
         if min(float(call.margin.min()) for call in calls) >= EDGE:
-            return Run(replace(request, seed=seed, params=params), outputs), calls
+            found = replace(request, seed=seed, params=params)
+            return Run(found, spec.original(found) if spec.original else outputs), calls
     raise ValueError(
         f"golden {request.id!r}: in {ATTEMPTS} seeds there was always a decision within {EDGE:g} of its edge"
     )
 
 
-def batched(calls: list[Call]) -> list[Call]:
-    """The calls of a trajectory put together, at most ROWS[-1] in one: each step has the original's own state."""
+def batched(calls: list[Call], manifest: Manifest) -> list[Call]:
+    """The calls of a trajectory put together, as many as a graph takes: each step has the original's own state."""
     by_graph: dict[str, list[Call]] = defaultdict(list)
     for call in calls:
         by_graph[call.graph].append(call)
+    most = {name: graph.buckets[-1] for name, graph in manifest.graphs.items()}
     return [
-        joined(group[start : start + ROWS[-1]])
-        for group in by_graph.values()
-        for start in range(0, len(group), ROWS[-1])
+        joined(group[start : start + most[name]])
+        for name, group in by_graph.items()
+        for start in range(0, len(group), most[name])
     ]
 
 

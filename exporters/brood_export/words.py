@@ -15,7 +15,7 @@ import brood
 from brood.protocol.manifest import Golden, Graph, Manifest, Parity
 from brood.store.files import MANIFEST, hash_file
 from brood_export.families.base import ExportSpec
-from brood_export.parity import MAX_ABS, Difference, span_of, worst
+from brood_export.parity import MAX_ABS, Difference, run_spans, worst
 from brood_export.reference import Reference, Run
 from brood_export.targets import Target
 
@@ -52,7 +52,7 @@ def first_words(spec: ExportSpec, model: nn.Module, target: Target, title: Title
         name=title.name,
         version=title.version,
         family=spec.family,
-        modality="image",
+        modality="image" if spec.sample else "tensor",
         domain=spec.domain,
         description=title.description or spec.description,
         license=title.license,
@@ -89,12 +89,15 @@ def hash_weights(model: nn.Module) -> str:
 
 def golden_words(manifest: Manifest, reference: Reference, differences: Sequence[Difference]) -> tuple[Golden, ...]:
     """The golden runs with their tolerances and the measured parity of what they call."""
-    return tuple(_golden(manifest, run, differences) for run in reference.runs)
+    span = run_spans(reference)
+    return tuple(_golden(manifest, run, differences, tolerance(run, span)) for run in reference.runs)
 
 
-def _golden(manifest: Manifest, run: Run, differences: Sequence[Difference]) -> Golden:
+def _golden(manifest: Manifest, run: Run, differences: Sequence[Difference], allowed: float) -> Golden:
     request = run.request
-    places = {stage.graph for stage in manifest.operations[request.operation].stages} | {f"golden:{request.id}"}
+    stages = manifest.operations[request.operation].stages
+    variants = {stage.variant.graph for stage in stages if stage.variant}
+    places = {stage.graph for stage in stages} | variants | {f"golden:{request.id}"}
     figure = worst([difference for difference in differences if difference.where in places])
     return Golden(
         id=request.id,
@@ -103,15 +106,15 @@ def _golden(manifest: Manifest, run: Run, differences: Sequence[Difference]) -> 
         index=request.index,
         params=dict(request.params),
         inputs=tuple(request.inputs),
-        tolerance=tolerance(run),
+        tolerance=allowed,
         parity=Parity(rows=figure.rows, max_abs=figure.max_abs, psnr_db=figure.psnr_db),
     )
 
 
-def tolerance(run: Run) -> float:
-    """0 if all outputs are whole numbers; else the limit of parity, on the range of the largest output."""
-    values = [array for array in run.outputs.values() if array.dtype.kind == "f"]
-    return float(f"{MAX_ABS * max(map(span_of, ([array] for array in values))):.3g}") if values else 0.0
+def tolerance(run: Run, span: Mapping[tuple[str, str], float]) -> float:
+    """0 if all outputs are whole numbers; else the limit of parity, on the largest range of an output."""
+    ranges = [span[run.request.operation, name] for name, array in run.outputs.items() if array.dtype.kind == "f"]
+    return float(f"{MAX_ABS * max(ranges):.3g}") if ranges else 0.0
 
 
 def hashed(directory: Path) -> dict[str, str]:

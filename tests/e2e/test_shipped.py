@@ -15,7 +15,7 @@ from PIL import Image
 from torch.nn import functional
 
 import brood
-from brood.host.warmup import complete_params
+from brood.host.examples import complete_params
 from brood.program import compile_program, run_row
 from brood.runtimes.base import RuntimeOptions
 from brood.runtimes.load import load_graphs
@@ -26,7 +26,16 @@ from helpers.served import Served
 
 pytestmark = [pytest.mark.ray, pytest.mark.export]
 
-MODELS = ("glyphs-boltzmann", "glyphs-flow", "glyphs-gan", "glyphs-pixelrnn", "glyphs-rbm", "glyphs-vae")
+MODELS = (
+    "glyphs-boltzmann",
+    "glyphs-diffusion",
+    "glyphs-flow",
+    "glyphs-gan",
+    "glyphs-pixelrnn",
+    "glyphs-rbm",
+    "glyphs-vae",
+    "points-diffusion",
+)
 Array = npt.NDArray[Any]
 
 
@@ -43,7 +52,7 @@ def picture(client: Client, model: str, label: int) -> Array:
     return np.asarray(client.generate(model, seed=5, params={"label": label}).array[0])
 
 
-def test_all_six_are_ready(http: Client, shipped: Served) -> None:
+def test_all_are_ready(http: Client, shipped: Served) -> None:
     assert {(model.name, model.state) for model in http.models()} == {(name, "ready") for name in MODELS}
     assert httpx.get(f"http://127.0.0.1:{shipped.http_port}/readyz").json()["ready"] is True
 
@@ -53,13 +62,14 @@ def test_a_sample_is_the_same_on_every_way_and_in_every_crowd(http: Client, grpc
     """Alone, inside n=64, under 32 concurrent clients; over HTTP, gRPC, in process; and by the interpreter."""
     seed, index = 1234, 40
     meant = interpreted(model, seed, index)
+    output = next(name for name, value in meant.items() if value.ndim)
     alone = http.generate(model, seed=seed, index=index)
     assert alone.determinism == "exact"
 
     def ask(number: int) -> Array:
         found = (http, grpc)[number % 2].generate(model, n=1 + number % 3, seed=seed, index=index).samples[0]
         assert found.index == index
-        return np.asarray(found.outputs["image"])
+        return np.asarray(found.outputs[output])
 
     with ThreadPoolExecutor(32) as crowd:
         crowded = list(crowd.map(ask, range(32)))
@@ -67,8 +77,8 @@ def test_a_sample_is_the_same_on_every_way_and_in_every_crowd(http: Client, grpc
         local_image = local.generate(n=1, seed=seed, index=index).array[0]
     ways = [alone.array[0], http.generate(model, n=64, seed=seed).array[index], local_image, *crowded]
     for found in ways:
-        assert found.dtype == meant["image"].dtype
-        assert found.tobytes() == meant["image"].tobytes()
+        assert found.dtype == meant[output].dtype
+        assert found.tobytes() == meant[output].tobytes()
     assert alone.samples[0].outputs["label"] == meant["label"]
 
 
@@ -80,6 +90,7 @@ def test_a_sample_is_the_same_on_every_way_and_in_every_crowd(http: Client, grpc
         ("glyphs-flow", 200, 0.93),
         ("glyphs-pixelrnn", 100, 0.88),
         ("glyphs-rbm", 100, 0.88),
+        ("glyphs-diffusion", 100, 0.93),
     ],
 )
 def test_a_classifier_that_never_saw_them_reads_the_digits(
@@ -88,7 +99,8 @@ def test_a_classifier_that_never_saw_them_reads_the_digits(
     """Labels are drawn by the model itself (label −1) and told with each sample. Bounds leave room for few samples."""
     answer = grpc.generate(model, n=rows, seed=99)
     images = torch.from_numpy(answer.array.astype(np.float32))
-    images = functional.interpolate(images / (7.0 if model == "glyphs-pixelrnn" else 1.0), size=28, mode="bilinear")
+    images = {"glyphs-pixelrnn": images / 7, "glyphs-diffusion": (images + 1) / 2}.get(model, images)
+    images = functional.interpolate(images, size=28, mode="bilinear")
     labels = torch.tensor([int(str(sample.outputs["label"])) for sample in answer.samples])
     figures = verdict(images, labels)
     assert len(set(labels.tolist())) == 10
@@ -165,3 +177,23 @@ def test_machines_keep_clamped_units_and_fill_in_the_rest(http: Client, model: s
         assert np.array_equal(found[mask == 1], image[mask == 1])
         assert 0.0 <= found.min() <= found.max() <= 1.0
     assert np.mean(np.abs(answer.array.mean(0) - image)) < 0.2
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm", "euler", "euler-ancestral", "dpmpp-2m"])
+def test_diffusion_completes_and_varies_with_every_sampler(http: Client, sampler: str) -> None:
+    image = picture(http, "glyphs-diffusion", 3)
+    mask = np.zeros_like(image)
+    mask[:, :14] = 1
+    params: dict[str, int | float | str] = {"label": 3, "steps": 12, "sampler": sampler}
+    given = {"image": image, "mask": mask}
+    completed = http.generate("glyphs-diffusion", n=2, seed=1, operation="complete", params=params, inputs=given)
+    for found in completed.array:
+        assert np.allclose(found[mask == 1], image[mask == 1], atol=1e-6)
+    slightly, wholly = (
+        http.generate(
+            "glyphs-diffusion", n=4, seed=1, operation="vary", params={**params, "strength": s}, inputs={"image": image}
+        )
+        for s in (0.2, 1.0)
+    )
+    near, far = (float(np.mean((answer.array - image) ** 2)) for answer in (slightly, wholly))
+    assert near < far

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from brood_export.families.base import Examples, ExportSpec, Misfit, Request, StepGraph
 from brood_export.families.boltzmann import boltzmann
+from brood_export.families.diffusion import diffusion
 from brood_export.families.flow import flow
 from brood_export.families.gan import gan
 from brood_export.families.pixelrnn import pixelrnn
@@ -17,6 +18,7 @@ FAMILIES: Mapping[str, Callable[..., ExportSpec]] = {
     "pixelrnn": pixelrnn,
     "rbm": rbm,
     "boltzmann": boltzmann,
+    "diffusion": diffusion,
 }
 
 __all__ = ["FAMILIES", "Examples", "ExportSpec", "Misfit", "Request", "StepGraph"]

@@ -32,9 +32,13 @@ from brood.protocol.manifest import (
 LATENT_STREAM = 0  # the latent of a single-shot model; the draws of a stepwise one
 LABEL_STREAM = 1  # which class, where any is wanted
 EXTRA_STREAM = 2  # dequantisation; the units an annealed walk starts from
+STEP_STREAM = 3  # what a solver adds in every step
 SHEET_ROWS = 3
 
 Range = tuple[float, float]
+Ranges = (
+    Range | tuple[tuple[float, ...], tuple[float, ...]]
+)  # of all numbers of a tensor, or of each along its last axis
 Margin = Callable[..., Tensor]
 
 
@@ -45,7 +49,7 @@ class StepGraph:
     module: nn.Module  # forward(tensors in the order of `inputs`) -> tuple in the order of `outputs`
     inputs: Mapping[str, GraphInput]
     outputs: Mapping[str, GraphOutput]  # no name that an input has: in a file, a name is one value
-    ranges: Mapping[str, Range]  # input that is not noise -> lowest and highest value it is checked with
+    ranges: Mapping[str, Ranges]  # input that is not noise -> lowest and highest value it is checked with
     # For graphs that make random decisions: (tensors as for forward) -> [rows], how far the nearest uniform number is
     # from the edge at which its decision would turn.
     margin: Margin | None = None
@@ -65,9 +69,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Pictures of the kind a model was trained on, for golden requests that need one."""
+    """Samples of the kind a model was trained on, for golden requests that need one."""
 
-    images: NDArray[np.float32]  # [m, 1, height, width], within 0..1
+    images: NDArray[np.float32]  # [m, *shape], in the range of the model's inputs
     labels: NDArray[np.int64]  # [m]
 
 
@@ -80,11 +84,14 @@ class ExportSpec:
     description: str
     graphs: Mapping[str, StepGraph]
     operations: Mapping[str, Operation]
-    sample: Sample
+    sample: Sample | None  # None: samples are no pictures
     golden: tuple[Request, ...]
     preview: tuple[Request, ...]  # the sample sheet, row by row
     preview_columns: int
     schedule: Schedule | None = None
+    # What the original makes of a request with all its parameters, where that is more than its graphs in order: every
+    # output of the operation, without the rows axis.
+    original: Callable[[Request], Mapping[str, NDArray[np.generic]]] | None = None
 
 
 class Misfit(TypeError):
@@ -186,9 +193,8 @@ def complete_params(operation: Operation, params: Mapping[str, Scalar]) -> dict[
     return {name: value for name, value in filled.items() if value is not None}
 
 
-def sheet(classes: int) -> tuple[Request, ...]:
+def sheet(classes: int, rows: int = SHEET_ROWS) -> tuple[Request, ...]:
     """Requests for a sample sheet with a column for each class."""
     return tuple(
-        Request(f"sheet_{index}", "generate", 0, index, {"label": index % classes})
-        for index in range(SHEET_ROWS * classes)
+        Request(f"sheet_{index}", "generate", 0, index, {"label": index % classes}) for index in range(rows * classes)
     )

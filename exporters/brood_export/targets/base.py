@@ -14,7 +14,7 @@ from torch import Tensor
 
 from brood.protocol.manifest import GraphInput
 from brood.sampling.noise import noise
-from brood_export.families.base import Range, StepGraph
+from brood_export.families.base import Ranges, StepGraph
 
 EXAMPLE_ROWS = 3  # at least two: exporters take a single row for a constant
 
@@ -37,13 +37,13 @@ def draw_inputs(graph: StepGraph, rows: int, *, seed: int) -> dict[str, NDArray[
     }
 
 
-def _draw(spec: GraphInput, span: Range | None, rows: int, seed: int, stream: int) -> NDArray[np.generic]:
+def _draw(spec: GraphInput, span: Ranges | None, rows: int, seed: int, stream: int) -> NDArray[np.generic]:
     shape = (rows, *spec.shape)
     if spec.noise is not None:
         return noise(spec.noise.distribution, seed=seed, stream=stream, index=0, step=0, shape=shape)
     if span is None:
         raise ValueError("every input that is not noise needs a range to be checked with")
-    low, high = span
+    low, high = (np.asarray(end, np.float64) for end in span)
     even = noise("uniform", seed=seed, stream=stream, index=0, step=0, shape=shape).astype(np.float64)
     if np.issubdtype(np.dtype(spec.dtype), np.integer):
         return np.floor(low + even * (high - low + 1)).astype(spec.dtype)

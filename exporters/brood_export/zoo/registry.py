@@ -13,13 +13,14 @@ from brood.store.files import hash_file
 from brood_export.bundle import Exported, Say, export_spec
 from brood_export.families import FAMILIES, Examples, ExportSpec
 from brood_export.targets import TARGETS
-from brood_export.words import Title
-from brood_export.zoo import boltzmann, flow, gan, pixelrnn, rbm, training
+from brood_export.words import BUCKETS, Title
+from brood_export.zoo import boltzmann, denoising, diffusion, flow, gan, pixelrnn, points, rbm, training
 from brood_export.zoo.card import training_section
 from brood_export.zoo.glyphs import CLASSES, glyphs
 
 CREATED = datetime(2026, 11, 22, tzinfo=UTC)  # when the shipped checkpoints were made; the same input, the same bytes
 PICTURE = (1, 28, 28)
+MANY = (*BUCKETS, 48, 64, 96, 128)  # for networks that are bound by calls, not by arithmetic
 EXAMPLES = 8  # held-out pictures
 
 
@@ -30,6 +31,7 @@ class Entry:
     family: str
     description: str
     options: Callable[[], dict[str, object]]  # of the family's adapter
+    buckets: tuple[int, ...] = BUCKETS  # row counts the graphs run at
 
 
 def held_out(side: int) -> Examples:
@@ -86,7 +88,42 @@ ENTRIES: Mapping[str, Entry] = {
             "hold": share_held(boltzmann.SCHEDULE),
         },
     ),
+    "glyphs-diffusion": Entry(
+        "diffusion",
+        "Digits 0-9 at 28x28 by a class-conditional denoising diffusion model; completes and varies a picture.",
+        lambda: {
+            "shape": diffusion.SHAPE,
+            "classes": CLASSES,
+            "prediction": "v",
+            "alphas_cumprod": denoising.cosine_shares().numpy(),
+            "betas": "cosine",
+            "examples": signed(held_out(28)),
+            "guidance": diffusion.GUIDANCE,
+            "steps": diffusion.STEPS,
+        },
+    ),
+    "points-diffusion": Entry(
+        "diffusion",
+        "Points of the plane in four shapes by a class-conditional denoising diffusion model; a very small network.",
+        lambda: {
+            "shape": points.SHAPE,
+            "classes": points.CLASSES,
+            "prediction": "epsilon",
+            "alphas_cumprod": denoising.linear_shares().numpy(),
+            "betas": "linear",
+            "extent": points.CLIP,
+            "output": "point",
+            "examples": Examples(*points.points("heldout", EXAMPLES)),
+            "steps": points.STEPS,
+        },
+        MANY,
+    ),
 }
+
+
+def signed(examples: Examples) -> Examples:
+    """Pictures of 0…1 in the -1…1 of a denoiser."""
+    return Examples(2.0 * examples.images - 1.0, examples.labels)
 
 
 def share_held(schedule: list[float]) -> float:
@@ -133,6 +170,14 @@ def export_zoo(
             "training_data": str(report["data"]),
         },
     )
-    spec = spec_of(name, model)
-    section = training_section(report)
-    return export_spec(spec, model, TARGETS[runtime], title, out, training=section, replace=True, say=say)
+    return export_spec(
+        spec_of(name, model),
+        model,
+        TARGETS[runtime],
+        title,
+        out,
+        training=training_section(report),
+        buckets=ENTRIES[name].buckets,
+        replace=True,
+        say=say,
+    )

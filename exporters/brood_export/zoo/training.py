@@ -6,7 +6,7 @@ A model of the zoo is one module with these five names (protocol `ZooModule`):
     build() -> nn.Module                  the architecture, with random weights
     train(recipe, progress) -> Trained    the whole training; `progress(step, steps, figures)` now and then
     evaluate(model) -> dict[str, float]   figures on held-out data
-    samples(model, rows) -> Tensor        [rows, 1, h, w] in 0..1 for the sample sheet, torch's own generator
+    samples(model, rows) -> Tensor        pictures [rows, 1, h, w] in 0..1 (or points [rows, 2]), torch's own generator
 
 The number of steps is fixed and every random number comes from the recipe's seed, so the same recipe gives
 the same weights on the same machine; time is measured, never used to stop. `run(name, out_dir)` trains, evaluates
@@ -39,6 +39,8 @@ MODULES = {
     "glyphs-pixelrnn": "brood_export.zoo.pixelrnn",
     "glyphs-rbm": "brood_export.zoo.rbm",
     "glyphs-boltzmann": "brood_export.zoo.boltzmann",
+    "glyphs-diffusion": "brood_export.zoo.diffusion",
+    "points-diffusion": "brood_export.zoo.points",
 }
 CHECKPOINTS = pathlib.Path(__file__).parent / "checkpoints"
 CURVE_POINTS = 60

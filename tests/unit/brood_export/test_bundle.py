@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 
+from brood.media.sheet import GAP
 from brood.program import compile_program, run_row
 from brood.protocol.manifest import Manifest
 from brood.runtimes.base import RuntimeOptions
@@ -19,11 +22,12 @@ from brood_export import BundleExists, ParityFailed, export_bundle
 from brood_export.bundle import Exported, export_spec
 from brood_export.cli import main
 from brood_export.families import StepGraph
-from brood_export.families.base import complete_params
+from brood_export.families.base import Request, complete_params
+from brood_export.preview import PLOT, PREVIEW
 from brood_export.targets import TARGETS
 from brood_export.targets.base import Target
-from brood_export.words import Title
-from helpers.tiny_models import MODELS, tiny_model, tiny_spec
+from brood_export.words import BUCKETS, Title
+from helpers.tiny_models import CLASSES, MODELS, TinyPoints, tiny_model, tiny_points, tiny_spec
 
 pytestmark = pytest.mark.export
 
@@ -63,7 +67,7 @@ def test_the_store_reads_it_and_its_golden_samples_hold(onnx_bundle: Path) -> No
     assert (bundle.manifest.name, bundle.manifest.version) == ("tiny-vae", 3)
     assert onnx_bundle.parts[-2:] == ("tiny-vae", "3")
     assert check_golden(onnx_bundle, bundle.manifest) == len(bundle.manifest.golden) > 4
-    assert all(golden.parity.rows == (1, 2, 3, 32) for golden in bundle.manifest.golden)
+    assert all(golden.parity.rows == BUCKETS for golden in bundle.manifest.golden)
     assert all(0 < golden.tolerance < 1e-2 for golden in bundle.manifest.golden)
 
 
@@ -85,6 +89,51 @@ def test_inspect_tells_what_is_in_it(onnx_bundle: Path) -> None:
     assert result.exit_code == 0
     for words in ("tiny-vae version 3", "graph decode: decode.onnx (onnx)", "**reconstruct**", "golden encode_first"):
         assert words in result.output
+
+
+@pytest.fixture(scope="module")
+def points_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_points(tmp_path_factory.mktemp("store"))
+
+
+def export_points(out: Path, **changes: Any) -> Path:
+    model = TinyPoints().eval()
+    spec = replace(tiny_points(model), **changes)
+    return export_spec(spec, model, TARGETS["torchscript"], Title("tiny-points"), out, buckets=(1, 2, 5)).directory
+
+
+def test_inspect_tells_which_graphs_an_operation_calls(points_bundle: Path) -> None:
+    result = CliRunner().invoke(main, ["inspect", str(points_bundle)])
+    steps = "step in every step (step_guided where guidance is not 1); preview by preview"
+    assert f"operation generate: {steps}\noperation vary: {steps}\n" in result.output
+
+
+def test_what_is_no_picture_has_a_sheet_and_golden_samples_too(points_bundle: Path) -> None:
+    manifest = read_bundle(points_bundle, allow_native=True).manifest
+    assert manifest.modality == "tensor"
+    assert check_golden(points_bundle, manifest) == len(manifest.golden) > 8
+    assert all(golden.parity.rows[-1] >= 5 for golden in manifest.golden)
+    with Image.open(points_bundle / PREVIEW) as sheet:
+        assert sheet.size == (CLASSES * (PLOT + GAP) + GAP, PLOT + 2 * GAP)
+
+
+def test_a_model_without_a_sheet_has_none(tmp_path: Path) -> None:
+    directory = export_points(tmp_path, preview=())
+    assert not (directory / PREVIEW).exists()
+    assert PREVIEW not in (directory / "card.md").read_text()
+
+
+def test_an_original_that_makes_something_else_is_refused(tmp_path: Path) -> None:
+    """The sampler of the papers is held against graphs and tables together."""
+    original = tiny_points(TinyPoints().eval()).original
+    assert original is not None
+
+    def shifted(request: Request) -> dict[str, Any]:
+        made = dict(original(request))
+        return made | {"point": made["point"].astype(np.float64) + 0.01}
+
+    with pytest.raises(ParityFailed, match=r"golden:generate_interval, whole run, output 'point', 1 rows: differs by"):
+        export_points(tmp_path, original=shifted)
 
 
 def test_inspect_refuses_a_changed_byte(onnx_bundle: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from brood_export.families import ExportSpec, StepGraph
-from brood_export.reference import EDGE, ROWS, golden_run, make_reference
+from brood_export.reference import EDGE, golden_run, make_reference
 from helpers.tiny_models import PIXELS, tiny_manifest, tiny_spec
 
 pytestmark = pytest.mark.export
@@ -14,9 +14,10 @@ pytestmark = pytest.mark.export
 
 def test_every_graph_is_recorded_at_every_number_of_rows() -> None:
     spec = tiny_spec("vae")
-    reference = make_reference(spec, tiny_manifest(spec))
+    manifest = tiny_manifest(spec)
+    reference = make_reference(spec, manifest)
     random = [(call.graph, call.rows) for call in reference.calls if call.check == "random inputs"]
-    assert sorted(random) == sorted((graph, rows) for graph in spec.graphs for rows in ROWS)
+    assert sorted(random) == sorted((name, rows) for name, graph in manifest.graphs.items() for rows in graph.buckets)
     assert [run.request.id for run in reference.runs] == [request.id for request in spec.golden]
 
 

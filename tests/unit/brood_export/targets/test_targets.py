@@ -34,8 +34,11 @@ def exported(runtime: str, graph: StepGraph, folder: Path) -> tuple[Path, Loaded
 
 
 @targets
-def test_a_graph_runs_at_numbers_of_rows_it_was_not_traced_with(runtime: str, tmp_path: Path) -> None:
-    graph = tiny_spec("pixelrnn").graphs["step"]
+@pytest.mark.parametrize(("family", "name"), [("pixelrnn", "step"), ("diffusion", "step_guided")])
+def test_a_graph_runs_at_numbers_of_rows_it_was_not_traced_with(
+    runtime: str, family: str, name: str, tmp_path: Path
+) -> None:
+    graph = tiny_spec(family).graphs[name]
     _, loaded = exported(runtime, graph, tmp_path)
     for rows in (1, 2, 5, 32):
         inputs = draw_inputs(graph, rows, seed=rows)
