@@ -1,0 +1,307 @@
+"""Step-level batching against request-level batching on the same graphs: writes results/mixed-MODEL.json.
+
+Half of the requests take 4 steps and half take 50 (or 90 % take 4; or all take 20), with mixed samplers, guidance and
+labels, one sample each. Four servers in turn, each with both cores for its graph calls: brood's engine; batches keyed
+by parameters; padded batches; and `@serve.batch` of Ray Serve (padded batches behind a deployment handle).
+
+- capacity: samples a second with 32 requests always outstanding;
+- latency: open-loop Poisson arrivals at 70 % of the best request-level capacity, the same arrivals for all.
+
+Rounds are interleaved; medians are told. Run it from the root of the project, on a quiet machine:
+PYTHONPATH=tests python tests/bench/bench_mixed.py [glyphs-diffusion|points-diffusion|wide]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.request_level import Denoiser, RequestLevel
+from bench.wide import wide_zoo
+from brood.engine.loop import EngineObserver
+from brood.host.host import Host, HostOptions
+from brood.program import compile_program
+from brood.protocol.events import Failed, Sample
+from brood.protocol.requests import Generation
+from brood.runtimes.base import RuntimeOptions
+from brood.runtimes.load import load_graphs
+from brood.store.store import find_bundles, read_bundle, zoo_root
+
+RESULTS = Path(__file__).parent / "results"
+CORES = len(os.sched_getaffinity(0))
+OUTSTANDING = 32
+CLOSED_S, OPEN_S, ROUNDS = 8.0, 20.0, 3
+SHARE = 0.7  # of the best request-level capacity
+MIXES = {"half": {4: 0.5, 50: 0.5}, "mostly_short": {4: 0.9, 50: 0.1}, "equal": {20: 1.0}}
+SAMPLERS = {4: ("ddim", "dpmpp-2m"), 20: ("dpmpp-2m",), 50: ("ddim", "ddpm", "euler", "euler-ancestral")}
+GUIDANCE = (1.0, 2.0)
+NUMBERS = itertools.count()
+
+Make = Callable[[Generation], Awaitable[object]]
+
+
+class Quiet(EngineObserver):
+    """Counts the engine's calls and rows, for the occupancy."""
+
+    def __init__(self) -> None:
+        self.calls, self.rows, self.seconds = 0, 0, 0.0
+
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
+        self.calls, self.rows, self.seconds = self.calls + 1, self.rows + rows, self.seconds + seconds
+
+    def queued(self, rows: int, backlog_s: float) -> None:
+        pass
+
+    def wasted(self, seconds: float) -> None:
+        pass
+
+
+class Requests:
+    """An endless sequence of requests, the same for the same seed."""
+
+    def __init__(self, model: str, defaults: dict[str, Any], mix: str, seed: int) -> None:
+        self._model, self._defaults, self._mix = model, defaults, MIXES[mix]
+        self._guidance = GUIDANCE if mix != "equal" else (1.0,)
+        self._rng = np.random.default_rng(seed)
+
+    def next(self) -> Generation:
+        """One more."""
+        steps = int(self._rng.choice(list(self._mix), p=list(self._mix.values())))
+        params = self._defaults | {
+            "steps": steps,
+            "sampler": str(self._rng.choice(SAMPLERS[steps])),
+            "guidance": float(self._rng.choice(self._guidance)),
+            "label": int(self._rng.integers(4)),
+        }
+        number = next(NUMBERS)
+        return Generation(str(number), self._model, 1, "generate", 1, number, 0, params, {}, None)
+
+
+class Bench:
+    """A model, and the servers that compete on it."""
+
+    def __init__(self, model: str, models: Path) -> None:
+        self.model, self.models = model, models
+        found = next(ref for ref in find_bundles(models) if ref.name == model)
+        bundle = read_bundle(found.directory)
+        self.graphs = load_graphs(bundle.directory, bundle.manifest, RuntimeOptions(CORES))
+        program = compile_program(bundle.manifest, "generate")
+        self.denoiser = Denoiser(program, self.graphs)
+        self.defaults = {name: spec.default for name, spec in program.operation.params.items()}
+        self.buckets = bundle.manifest.graphs["step"].buckets
+
+    def requests(self, mix: str, seed: int) -> Requests:
+        """Requests of a mix."""
+        return Requests(self.model, self.defaults, mix, seed)
+
+    def key(self, request: Generation) -> tuple[object, ...]:
+        """The parameters that make a batch of their own."""
+        return (request.params["steps"], request.params["sampler"], self.denoiser.guided(request))
+
+    @contextlib.asynccontextmanager
+    async def brood(self) -> AsyncIterator[Make]:
+        """The engine, as a server has it."""
+        host = Host(HostOptions(models=self.models, names=(self.model,), threads=CORES), Quiet())
+        await host.start()
+
+        async def make(request: Generation) -> object:
+            made: object = None
+            async for event in host.submit(request):
+                if isinstance(event, Failed):
+                    raise event.error
+                if isinstance(event, Sample):
+                    made = event.outputs
+            return made
+
+        yield make
+        await host.stop()
+
+    @contextlib.asynccontextmanager
+    async def request_level(self, padded: bool) -> AsyncIterator[Make]:
+        """One of the two baselines."""
+        key = self.denoiser.guided if padded else self.key
+        server = RequestLevel(self.denoiser.run, key, self.buckets)
+        server.start()
+        yield server.make
+        await server.stop()
+
+    @contextlib.asynccontextmanager
+    async def serve_batch(self) -> AsyncIterator[Make]:
+        """Ray Serve's own batching."""
+        from ray import serve
+
+        app = _deployment(self)
+        handle = serve.run(app, name="bench", route_prefix=None)
+
+        async def make(request: Generation) -> object:
+            return await handle.remote(request)
+
+        yield make
+        serve.delete("bench")
+
+    def servers(self) -> dict[str, Callable[[], contextlib.AbstractAsyncContextManager[Make]]]:
+        """All by name."""
+        return {
+            "brood": self.brood,
+            "keyed": partial(self.request_level, padded=False),
+            "padded": partial(self.request_level, padded=True),
+            "serve_batch": self.serve_batch,
+        }
+
+
+def _deployment(bench: Bench) -> Any:
+    from ray import serve
+
+    model, models, most = bench.model, bench.models, bench.buckets[-1]
+    deployment: Any = serve.deployment(max_ongoing_requests=1000, ray_actor_options={"num_cpus": 0})
+    batch: Any = serve.batch(max_batch_size=most, batch_wait_timeout_s=0.0)
+
+    class Batched:
+        def __init__(self) -> None:
+            bench = Bench(model, models)
+            self._denoiser, self._buckets = bench.denoiser, bench.buckets
+
+        async def _batch(self, requests: list[Generation]) -> list[np.ndarray]:
+            made: dict[str, np.ndarray] = {}
+            for guided in (False, True):
+                part = [request for request in requests if self._denoiser.guided(request) is guided]
+                if part:
+                    bucket = min(bucket for bucket in self._buckets if bucket >= len(part))
+                    samples = await asyncio.to_thread(self._denoiser.run, part, bucket)
+                    made |= {request.request_id: sample for request, sample in zip(part, samples, strict=True)}
+            return [made[request.request_id] for request in requests]
+
+        _make = batch(_batch)
+
+        async def __call__(self, request: Generation) -> np.ndarray:
+            found: np.ndarray = await self._make(request)
+            return found
+
+    return deployment(Batched).bind()
+
+
+async def capacity(make: Make, requests: Requests) -> float:
+    """Samples a second with so many requests always outstanding; the first quarter does not count."""
+    ends: list[float] = []
+    stop = time.perf_counter() + CLOSED_S
+
+    async def client() -> None:
+        while time.perf_counter() < stop:
+            await make(requests.next())
+            ends.append(time.perf_counter())
+
+    await asyncio.gather(*[client() for _ in range(OUTSTANDING)])
+    counted = [end for end in ends if stop - 0.75 * CLOSED_S <= end <= stop]
+    return len(counted) / (0.75 * CLOSED_S)
+
+
+async def latencies(make: Make, requests: Requests, rate: float, seed: int) -> dict[str, list[float]]:
+    """Steps → milliseconds from arrival to the sample, of each request that arrived."""
+    rng, found, running = np.random.default_rng(seed), dict[str, list[float]](), set[asyncio.Task[None]]()
+    due = began = time.perf_counter()
+
+    async def one(request: Generation, arrived: float) -> None:
+        await make(request)
+        found.setdefault(str(request.params["steps"]), []).append(1e3 * (time.perf_counter() - arrived))
+
+    while due < began + OPEN_S:
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        task = asyncio.create_task(one(requests.next(), due))  # counted from when it was due, not from when it was sent
+        running.add(task)
+        task.add_done_callback(running.discard)
+        due += rng.exponential(1 / rate)
+    await asyncio.gather(*running)
+    return found
+
+
+def summary(values: Sequence[float]) -> dict[str, float]:
+    """Mean and percentiles, milliseconds."""
+    p50, p95, p99 = np.percentile(values, (50, 95, 99))
+    return {"n": len(values), "mean": float(np.mean(values)), "p50": float(p50), "p95": float(p95), "p99": float(p99)}
+
+
+async def measure(bench: Bench) -> dict[str, Any]:
+    result: dict[str, Any] = {"capacity": {mix: {} for mix in MIXES}, "latency_ms": {mix: {} for mix in MIXES}}
+    for number in range(ROUNDS):
+        for name, server in bench.servers().items():
+            async with server() as make:
+                await asyncio.gather(*[make(bench.requests("equal", 99).next()) for _ in range(8)])
+                for mix in MIXES:
+                    found = await capacity(make, bench.requests(mix, number))
+                    result["capacity"][mix].setdefault(name, []).append(round(found, 2))
+                    print(mix, name, f"{found:.1f}/s", flush=True)
+    best = {
+        mix: max(statistics.median(rates[name]) for name in ("keyed", "padded"))
+        for mix, rates in result["capacity"].items()
+    }
+    loads = {"half": SHARE, "mostly_short": SHARE, "equal": 0.5}
+    for name, server in bench.servers().items():
+        async with server() as make:
+            await asyncio.gather(*[make(bench.requests("equal", 99).next()) for _ in range(8)])
+            for mix, load in loads.items():
+                taken = await latencies(make, bench.requests(mix, 7), load * best[mix], 11)
+                told = {steps: summary(taken[steps]) for steps in sorted(taken, key=int)}
+                result["latency_ms"][mix][name] = {"rate": round(load * best[mix], 2), **told}
+                print(
+                    mix,
+                    name,
+                    {steps: {k: round(v, 1) for k, v in each.items()} for steps, each in told.items()},
+                    flush=True,
+                )
+    return result
+
+
+def ratios(result: dict[str, Any]) -> dict[str, Any]:
+    """brood against the better of the two baselines in this process."""
+    told: dict[str, Any] = {}
+    for mix, rates in result["capacity"].items():
+        medians = {name: statistics.median(found) for name, found in rates.items()}
+        others = max(medians["keyed"], medians["padded"])
+        told[f"capacity_{mix}"] = round(medians["brood"] / others, 2)
+        told[f"capacity_{mix}_to_serve_batch"] = round(medians["brood"] / medians["serve_batch"], 2)
+    for mix, found in result["latency_ms"].items():
+        steps = min((key for key in found["brood"] if key != "rate"), key=int)
+        for statistic in ("mean", "p95"):
+            better = min(found[name][steps][statistic] for name in ("keyed", "padded"))
+            told[f"latency_{mix}_{steps}_steps_{statistic}"] = round(better / found["brood"][steps][statistic], 2)
+    return told
+
+
+def main() -> None:
+    model = sys.argv[1] if len(sys.argv) > 1 else "glyphs-diffusion"
+    bench = Bench(model, wide_zoo() if model == "wide" else zoo_root())
+    import ray
+
+    ray.init(include_dashboard=False, log_to_driver=False, num_cpus=CORES)
+    try:
+        found = asyncio.run(measure(bench))
+    finally:
+        from ray import serve
+
+        serve.shutdown()
+        ray.shutdown()
+    result = {
+        "command": f"PYTHONPATH=tests python tests/bench/bench_mixed.py {model}",
+        "machine": {"cores": CORES, "system": platform.system(), "architecture": platform.machine()},
+        "ratios": ratios(found),
+        **found,
+    }
+    (RESULTS / f"mixed-{model}.json").write_text(json.dumps(result, indent=2) + "\n")
+    print(json.dumps(result["ratios"], indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""A denoiser whose cost is reading its weights: untrained, 17 million of them, for the benches only.
+
+One row or eight take about the same time, as large networks do on accelerators: batching pays.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from brood_export.bundle import export_spec
+from brood_export.families import FAMILIES
+from brood_export.families.base import Examples
+from brood_export.targets import TARGETS
+from brood_export.words import Title
+from brood_export.zoo import denoising, points
+
+NAME = "wide"
+WIDTH, LAYERS = 2048, 4
+BUCKETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+
+
+class Wide(nn.Module):
+    """m [n, 2] of x [n, 2], t [n] and label [n]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begin = nn.Linear(4, WIDTH)
+        self.layers = nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(LAYERS))
+        self.end = nn.Linear(WIDTH, 2)
+
+    def forward(self, x: Tensor, t: Tensor, label: Tensor) -> Tensor:
+        h = self.begin(torch.cat([x, (t / 1000)[:, None], label.to(x.dtype)[:, None]], 1))
+        for layer in self.layers:
+            h = layer(functional.silu(h))
+        m: Tensor = self.end(functional.silu(h))
+        return m
+
+
+def wide_zoo() -> Path:
+    """A store with this one bundle, made when it is first asked for."""
+    root = Path(tempfile.gettempdir()) / "brood-bench-zoo"
+    if not (root / NAME / "1").exists():
+        torch.manual_seed(0)
+        model = Wide().eval()
+        spec = FAMILIES["diffusion"](
+            model,
+            shape=(2,),
+            classes=4,
+            prediction="epsilon",
+            alphas_cumprod=denoising.linear_shares().numpy(),
+            betas="linear",
+            extent=3.0,
+            output="point",
+            examples=Examples(*points.points("heldout", 8)),
+            steps=20,
+        )
+        export_spec(spec, model, TARGETS["onnx"], Title(NAME), root, buckets=BUCKETS)
+    return root
+
+
+if __name__ == "__main__":
+    print(wide_zoo())
