@@ -18,11 +18,11 @@ from collections import defaultdict
 from brood.engine.model import Group
 from brood.engine.rows import Job
 
-RISK = 0.25  # at risk when what is due takes more than this part of the time left
+RISK = 0.15  # at risk when what is due takes more than this part of the time left
 OTHERS = 2.0  # admitted as if what is due before took so many times as long: more, due earlier, may still come
 OWN = 1.1  # and its own way so many times as long as predicted
 MEMORY = 0.99  # of dilution, from call to call
-TRIES = 16  # at most, to find out when a request that is refused should come back
+TRIES = 16  # to find out when a request that is refused should come back
 ASSESS_S = 5e-5  # risk is assessed at most so often, for each request with a deadline: it takes a hundredth of that
 
 Entry = tuple[float, int, Job]  # deadline, order of arrival
@@ -107,9 +107,12 @@ class Deadlines:
             now: engine clock.
         """
         wait, most = 0.0, self.dilution * sum(other.work_s for _, _, other in self._entries)
-        while wait < most and (short := self._short_s(job, now, wait)) > 0:
-            wait = min(most, wait + max(short, most / TRIES))  # too long rather than nearer and nearer for ever
-        return wait
+        for _ in range(TRIES):
+            short = self._short_s(job, now, wait)
+            if short <= 0 or wait >= most:
+                return wait
+            wait = min(most, wait + short)
+        return most  # nothing else is left then
 
     def _short_s(self, job: Job, now: float, wait: float) -> float:
         """By how many seconds it does not fit if it comes after ``wait``, which are spent on what is due first."""

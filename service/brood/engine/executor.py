@@ -79,15 +79,17 @@ class Executor:
                 self._draw_ahead([(row, True) for row in rows] + [(row, False) for row in plan.soon])
             results = model.runtime.run(group.graph, slots, bucket, inputs, group.reads, group.writes)
         except Exception as error:
-            self._finish_drawing()
-            if len(rows) == 1:
-                failures[rows[0]] = _blame(rows[0], error)
-                return
-            middle = len(rows) // 2
-            self._run(plan, rows[:middle], failures, ahead)
-            self._run(plan, rows[middle:], failures, ahead)
+            failure = error
+        else:
+            _keep(rows, results, failures)
             return
-        _keep(rows, results, failures)
+        self._finish_drawing()
+        if len(rows) == 1:
+            failures[rows[0]] = _blame(rows[0], failure)
+            return
+        middle = len(rows) // 2
+        self._run(plan, rows[:middle], failures, ahead)
+        self._run(plan, rows[middle:], failures, ahead)
 
     def _draw_ahead(self, rows: Iterable[tuple[Row, bool]]) -> None:
         """Begin to draw what rows will need in their next step (True) or in their first one (False)."""

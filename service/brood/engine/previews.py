@@ -27,13 +27,6 @@ class Previews:
         if row.job.generation.preview_every is not None and row.job.program.preview is not None:
             self._shots.get(_group(row), {}).pop(row, None)
 
-    def drop_job(self, job: Job) -> None:
-        """As `drop`, for all rows of a job."""
-        if job.generation.preview_every is not None:
-            for waiting in self._shots.values():
-                for row in [row for row in waiting if row.job is job]:
-                    del waiting[row]
-
     def offers(self) -> Iterator[tuple[Group, EngineModel, Job]]:
         """Each group that has some: the model, and the job that has waited longest."""
         for group, waiting in self._shots.items():

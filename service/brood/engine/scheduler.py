@@ -293,7 +293,6 @@ class Scheduler:
         job.ended = True
         del self.jobs[job.generation.request_id]
         self.deadlines.remove(job)
-        self._previews.drop_job(job)
 
     def _lose(self, row: Row) -> None:
         """A row ends before it is finished: what was put into it is wasted."""

@@ -40,6 +40,17 @@ def admitted_after(where: Paper, error: Overloaded, **words: Any) -> None:
     ask(where, "again", **words)
 
 
+def worn(where: Paper) -> None:
+    """Some work has been done, of which the rounding of sums has left a little."""
+    model = paper_model(costs={"finish": linear(1.1, 0.05), "step": linear(0.05, 1.1)})
+    admission, where.admission = where.admission, None
+    for number in range(7):
+        where.submit(model, f"worn-{number}", n=3 + number, steps=3 + number)
+    list(where.run())
+    where.admission = admission
+    assert 0 < where.scheduler.backlog_s["interactive"] < 1e-9
+
+
 def test_a_queue_is_bounded_in_predicted_seconds() -> None:
     here = paper(backlog_s=30.0)
     for number in range(10):
@@ -74,16 +85,10 @@ def test_a_request_larger_than_the_queue_is_let_in_if_nothing_is_before_it() -> 
 
 def test_what_has_ended_leaves_nothing_behind_that_could_refuse_others() -> None:
     """Sums of predicted seconds are rounded: a large request is let in all the same when everything has ended."""
-    model = paper_model(costs={"finish": {1: 0.1, 2: 0.17, 4: 0.3, 8: 0.7}})
     here = paper(backlog_s=1.0)
-    for number in range(50):
-        here.submit(model, f"{number}", n=1 + number % 7, operation="score")
-        here.step()
-        if number % 3 == 0:
-            here.cancel(str(number))
-        list(here.run())
+    worn(here)
     assert not here.scheduler.jobs
-    here.submit(model, "large", n=1000, operation="score")
+    ask(here, "large", n=1000)
 
 
 def test_more_samples_than_memory_holds_are_never_let_in() -> None:
@@ -117,9 +122,12 @@ def test_a_deadline_that_an_idle_device_could_not_meet_is_refused_for_good(left_
     assert f"{1e3 * left_s:.3g} ms are left, and these samples take about 3e+03 ms" in error.value.message
 
 
-def test_on_an_idle_device_a_deadline_may_be_as_tight_as_can_be_met() -> None:
+@pytest.mark.parametrize(("n", "left_s"), [(8, 3.01), (1, 1.26)])
+def test_on_an_idle_device_a_deadline_may_be_as_tight_as_can_be_met(n: int, left_s: float) -> None:
+    """Also after work whose sum of predicted seconds did not come out as zero, and in a call that is not full."""
     here = paper()
-    ask(here, "tight", deadline=3.01)
+    worn(here)
+    ask(here, "tight", n=n, deadline=here.now + left_s)
     list(here.run())
     assert isinstance(here.ending("tight"), Done)
 

@@ -251,6 +251,7 @@ async def test_deadlines_pass_while_a_call_hangs(tmp_path: Path) -> None:
     async with stuck(tmp_path) as (engine, model, _, _):
         stream = engine.submit(generation(model, "late", label=1, deadline=engine.now() + 0.05), model, "exact")
         assert isinstance(error_of([event async for event in stream]), DeadlineExceeded)
+        assert not engine.alive
 
 
 async def test_an_engine_whose_device_hangs_can_be_stopped(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ class Load:
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(3)
         costs = dict.fromkeys(("step", "hot", "finish", "preview"), linear(0.001, 0.00025))
-        self.known = [paper_model(f"m{number}", costs=costs, capacity=32) for number in range(self.models)]
+        self.known = [paper_model(f"m{number}", costs=costs, capacity=64) for number in range(self.models)]
         self.row_s = self.known[0].costs.row_s("step")
         takes = (
             (lambda plan: self._predicted(plan) * float(self.rng.lognormal(0, self.jitter))) if self.jitter else None
@@ -172,7 +172,7 @@ class Load:
         (Load(), 0.85),
         (Load(slack=(3.0, 20.0)), 0.85),
         (Load(load=4.0), 0.85),
-        (Load(most=64, slack=(3.0, 20.0), requests=120, backlog_s=20.0), 0.85),
+        (Load(most=64, slack=(3.0, 20.0), requests=80, backlog_s=20.0), 0.85),
         (Load(without=0.5), 0.85),
         (Load(bulk=0.5, without=0.3, slack=(3.0, 20.0)), 0.85),
         (Load(jitter=0.3), 0.85),

@@ -146,7 +146,7 @@ class Trial:
         assert len({row.slot for row in plan.rows}) == len(plan.rows)
         assert all(0 <= row.slot < self.capacity for row in plan.rows)
         for shot in plan.shots:
-            assert shot.row.job.generation.request_id not in self.gone
+            assert shot.row.state in (RowState.READY, RowState.IN_FLIGHT), "of what has ended no preview is made"
         for row in plan.rows:
             name = row.job.generation.request_id
             assert name not in self.gone, "who has ended costs no step"

@@ -297,6 +297,16 @@ def test_all_previews_are_made_where_nobody_is_kept_waiting_by_them() -> None:
     assert len(paper.of("b", Preview)) == 2 * 5
 
 
+def test_previews_made_before_do_not_count_where_nobody_is_kept_waiting() -> None:
+    paper = Paper()
+    paper.submit(MODEL, "other", steps=30)
+    paper.submit(MODEL, "a", steps=30, preview_every=1)
+    list(paper.run())
+    paper.submit(MODEL, "b", steps=9, preview_every=3)
+    list(paper.run())
+    assert [event.step for event in paper.of("b", Preview)] == [3, 6, 9]
+
+
 def test_with_max_wait_a_call_that_would_not_be_full_waits_for_more() -> None:
     paper = Paper(Scheduler(max_wait_s=2.0))
     score(paper, "a")
@@ -314,11 +324,11 @@ def test_with_max_wait_a_call_that_would_not_be_full_waits_for_more() -> None:
 
 def test_with_max_wait_nobody_who_is_at_risk_is_held_back() -> None:
     paper = Paper(Scheduler(max_wait_s=60.0))
-    score(paper, "a", deadline=20.0)
+    score(paper, "a", deadline=40.0)
     assert paper.begin() is None
     risk_at = paper.scheduler.wake_at
     assert risk_at is not None
-    assert 0.0 < risk_at < 20.0 - STEP_S
+    assert 0.0 < risk_at < 40.0 - STEP_S
     paper.now = risk_at
     assert ids(paper.begin()) == [("a", 0)]
 
