@@ -60,6 +60,9 @@ class Setting:
         return self.replicas / work_s
 
 
+FULL_CALLS = 8  # of slots, as loaded models have
+
+
 class NoGraphs:
     """A `SlotRuntime` that has places, and nothing to run: a simulated device is a clock."""
 
@@ -86,7 +89,7 @@ def _nothing(name: str) -> RuntimeFailed:
 
 def simulated_model(curves: Curves) -> EngineModel:
     """A model that is nothing but its costs; it learns from calls by itself."""
-    slots = (len(curves) + 1) * max(bucket for costs in curves.values() for bucket in costs)  # as loaded models have
+    slots = max(FULL_CALLS, len(curves) + 1) * max(bucket for costs in curves.values() for bucket in costs)
     return EngineModel(NAME, 1, {}, NoGraphs(slots), CostModel(curves))
 
 

@@ -104,7 +104,7 @@ class Real:
     """The engine with its executor and a runtime, at whose calls a clock is moved on."""
 
     def __init__(self, directory: Path, trace: Sequence[Arrival], setting: Setting) -> None:
-        self.model, self.scheduler, self.clock = engine_model(directory, capacity=24), Scheduler(), Clock()
+        self.model, self.scheduler, self.clock = engine_model(directory, capacity=64), Scheduler(), Clock()
         self.core = EngineCore(self.scheduler, self.execute, self.clock, self.watch)
         self.executor, self.admission = Executor(self.clock), Admission(setting.max_backlog_s, 2**30)
         self.coming, self.curves = list(enumerate(trace)), setting.curves
