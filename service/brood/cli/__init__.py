@@ -7,6 +7,7 @@ import click
 from brood import __version__
 from brood.cli.certify import certify
 from brood.cli.generate import generate
+from brood.cli.keys import keys
 from brood.cli.models import models
 from brood.cli.serve import serve
 from brood.cli.simulate import simulate
@@ -19,5 +20,5 @@ def main() -> None:
     """Serve trained deep generative models."""
 
 
-for command in (serve, models, verify, certify, generate, simulate):
+for command in (serve, keys, models, verify, certify, generate, simulate):
     main.add_command(command)

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from brood.cli.errors import one_line
+from brood.cli.values import Pairs, pair, typed, watched
 
 if TYPE_CHECKING:
-    from brood.dataplane.local import LocalModel, Value
-    from brood.dataplane.local_result import LocalResult
-    from brood.protocol.events import Event
+    from brood.dataplane.local import Value
     from brood.protocol.requests import InputValue
-
-READERS: dict[str, Callable[[str], bool | int | float | str]] = {
-    "bool": lambda text: {"true": True, "false": False}[text.lower()],
-    "int": int,
-    "float": float,
-    "str": str,
-}
-Pairs = tuple[tuple[str, str], ...]
-
-
-def _pair(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> Pairs:
-    for text in given:
-        if "=" not in text:
-            raise click.BadParameter(f"{text!r} is not NAME=VALUE")
-    return tuple((text.partition("=")[0], text.partition("=")[2]) for text in given)
 
 
 @click.command()
@@ -38,13 +21,16 @@ def _pair(context: click.Context, option: click.Parameter, given: tuple[str, ...
 @click.option("--seed", type=click.IntRange(min=0), help="default: one is drawn, and told")
 @click.option("--index", type=click.IntRange(min=0), default=0, show_default=True, help="of the first sample")
 @click.option("--operation", default="generate", show_default=True)
-@click.option("--param", "params", multiple=True, callback=_pair, metavar="NAME=VALUE", help="repeatable")
-@click.option("--input", "inputs", multiple=True, callback=_pair, metavar="NAME=FILE", help="PNG or NPY; repeatable")
+@click.option("--param", "params", multiple=True, callback=pair, metavar="NAME=VALUE", help="repeatable")
+@click.option("--input", "inputs", multiple=True, callback=pair, metavar="NAME=FILE", help="PNG or NPY; repeatable")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("samples"), show_default=True)
 @click.option(
     "--models", "root", type=click.Path(path_type=Path), help="directory of bundles  [default: the shipped ones]"
 )
 @click.option("--allow-native", is_flag=True, help="load native code (TorchScript) of a bundle that is not brood's own")
+@click.option("--url", help="let a server do it: http://HOST:PORT, https://…, grpc://… or grpcs://…")
+@click.option("--api-key", envvar="BROOD_API_KEY", help="for the server  [env: BROOD_API_KEY]")
+@click.option("--tls-roots", type=click.Path(path_type=Path), help="PEM file of the server's authority")
 def generate(
     model: str,
     n: int,
@@ -56,63 +42,53 @@ def generate(
     output: Path,
     root: Path | None,
     allow_native: bool,
+    url: str | None,
+    api_key: str | None,
+    tls_roots: Path | None,
 ) -> None:
-    """Make samples in this process and write them as files.
+    """Make samples in this process, or on a server, and write them as files.
 
-    MODEL is a name, or the directory of a bundle. Images become PNG files and one contact sheet, other tensors NPY.
+    MODEL is a name, or (without --url) the directory of a bundle. Images become PNG files and one contact sheet, other
+    tensors NPY. The files are the same either way.
     """
+    if url is not None:
+        from brood.cli.remote import Remote, generate_remotely
+
+        if root is not None or allow_native:
+            raise click.UsageError("--models and --allow-native are about bundles here; leave them out with --url")
+        server = Remote(url, api_key, tls_roots)
+        files, used = generate_remotely(server, model, operation, n, seed, index, params, inputs, output)
+    else:
+        files, used = _generate_here(model, operation, n, seed, index, params, inputs, output, root, allow_native)
+    click.echo(f"{len(files)} files in {output}; seed {used}")
+
+
+def _generate_here(
+    model: str,
+    operation: str,
+    n: int,
+    seed: int | None,
+    index: int,
+    params: Pairs,
+    inputs: Pairs,
+    output: Path,
+    root: Path | None,
+    allow_native: bool,
+) -> tuple[list[Path], int]:
+    """The files, and the seed."""
     from brood.dataplane.local import load_local
+    from brood.protocol.events import Sample
 
     store = str(root) if root else None
     with one_line(OSError), load_local(model, store, allow_native=allow_native) as loaded:
+        declared = loaded.manifest.operations.get(operation)
         values: dict[str, Value] = {
-            **{name: _typed(loaded, operation, name, text) for name, text in params},
+            **{name: typed(declared.params.get(name) if declared else None, name, text) for name, text in params},
             **{name: _file(name, Path(text)) for name, text in inputs},
         }
-        result = _run(loaded, loaded.stream(operation, n=n, seed=seed, index=index, params=values), n)
-        files = result.save(output)
-    click.echo(f"{len(files)} files in {output}; seed {result.seed}")
-
-
-def _run(model: LocalModel, events: Iterator[Event], n: int) -> LocalResult:
-    """Collect while a bar shows how many are done and how long it will still take."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    from brood.protocol.events import Sample
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    # On standard error, so that the output of the command can be piped.
-    with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-        task = progress.add_task(model.manifest.name, total=n)
-
-        def watched() -> Iterator[Event]:
-            for event in events:
-                if isinstance(event, Sample):
-                    progress.advance(task)
-                yield event
-
-        return model.collect(watched())
-
-
-def _typed(model: LocalModel, operation: str, name: str, text: str) -> bool | int | float | str:
-    """A parameter's value in its declared type; as text if there is no such type, and the data plane complains."""
-    from brood.protocol.errors import invalid
-
-    declared = model.manifest.operations.get(operation)
-    spec = declared.params.get(name) if declared else None
-    try:
-        return READERS[spec.type if spec else "str"](text)
-    except (KeyError, ValueError) as error:
-        allowed = "true, false" if spec and spec.type == "bool" else f"a value of type {spec.type if spec else 'str'}"
-        raise invalid(f"params.{name}", text, allowed) from error
+        events = loaded.stream(operation, n=n, seed=seed, index=index, params=values)
+        result = loaded.collect(watched(loaded.manifest.name, n, events, Sample))
+        return result.save(output), result.seed
 
 
 def _file(name: str, path: Path) -> InputValue:

@@ -45,9 +45,11 @@ def serve(config: Path | None, **flags: Any) -> None:
         settings = read_settings({name: value for name, value in flags.items() if value not in (None, ())}, config)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
+    from brood.access.file import KeysFileError
     from brood.frontends.servers import PortInUse
+    from brood.frontends.tls import TlsError
     from brood.serve.errors import StartFailed
     from brood.serve.launch import launch
 
-    with one_line(PortInUse, StartFailed, OSError):
+    with one_line(PortInUse, KeysFileError, TlsError, StartFailed, OSError):
         launch(settings)

@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from ssl import SSLContext
 from types import TracebackType
 from typing import Self
 
-from prometheus_client import CollectorRegistry, Metric, start_http_server
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
+
+from brood.observe.scrapes import Check, ScrapeServer
 
 
 class _LiveCollector(Collector):
@@ -47,16 +50,20 @@ class Exporter:
         host: address to listen on.
         port: 0 for any free one; `port` tells which.
         directory: where the processes write.
+        check: refuses requests by raising; None: everybody may read.
+        tls: None: in the clear.
 
     Raises:
         OSError: the port is taken.
     """
 
-    def __init__(self, host: str, port: int, directory: Path) -> None:
+    def __init__(
+        self, host: str, port: int, directory: Path, check: Check | None = None, tls: SSLContext | None = None
+    ) -> None:
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_LiveCollector(directory))
-        self._server, self._thread = start_http_server(port, host, registry)
-        self.port = int(self._server.server_port)
+        self._server = ScrapeServer(host, port, registry, check, tls)
+        self.port = self._server.port
 
     def __enter__(self) -> Self:
         return self
@@ -64,6 +71,4 @@ class Exporter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.close()

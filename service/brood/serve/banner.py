@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from brood import __version__
+from brood.access.exposure import is_loopback
 from brood.protocol.models import ModelStatus
 from brood.serve.colocated import NodeStatus, reachable
 from brood.settings import Settings
@@ -28,19 +29,34 @@ class Banner:
     def ready(self, node: NodeStatus, seconds: float) -> None:
         """Where everything is, and a command to paste."""
         host = _in_url(reachable(self._settings.host))
-        url = f"http://{host}:{self._settings.http_port}"
+        scheme = "http" if self._settings.tls_cert is None else "https"
+        url = f"{scheme}://{host}:{self._settings.http_port}"
         names = [status.name for status in node.models if status.state == "ready"]
         self._say(f"{len(names)} of {len(node.models)} models ready after {seconds:.1f} s; Ctrl-C stops")
         self._say(f"  HTTP     {url}  (documented at /docs)")
         self._say(f"  gRPC     {host}:{self._settings.grpc_port}")
-        self._say(f"  metrics  http://{host}:{self._settings.metrics_port}/metrics")
+        self._say(f"  metrics  {scheme}://{host}:{self._settings.metrics_port}/metrics")
+        self._entrance()
         if names:
+            key = "" if self._settings.keys_file is None else '-H "authorization: Bearer $KEY" '
             body = f'{{"model": "{names[0]}", "seed": 7}}'
             self._say("Try:")
             self._say(
                 f"  curl -s {url}/v1/generations -H 'content-type: application/json' -H 'accept: image/png' "
-                f"-d '{body}' -o sample.png"
+                f"{key}-d '{body}' -o sample.png"
             )
+
+    def _entrance(self) -> None:
+        """Who is let in, where that is not simply everybody on this machine."""
+        settings, local = self._settings, is_loopback(self._settings.host)
+        if settings.keys_file is not None:
+            self._say(f"  keys     {settings.keys_file}")
+            if settings.tls_cert is None and not local:
+                self._say(
+                    "  warning: keys travel readable; give --tls-cert and --tls-key, or put a proxy with TLS in front"
+                )
+        elif not local:
+            self._say("  warning: --insecure: whoever reaches this address may use the server")
 
     def stopping(self) -> None:
         """After the wish to stop."""

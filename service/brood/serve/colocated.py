@@ -8,16 +8,17 @@ import os
 from dataclasses import dataclass, replace
 
 import grpc
-from grpc_health.v1.health_pb2 import HealthCheckRequest
-from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from brood.dataplane import DataPlane, Limits
+from brood.dataplane.statistics import CountingSteps, Statistics
 from brood.engine.loop import EngineOptions
 from brood.frontends.servers import ServerOptions, Servers
 from brood.host.host import Host, HostOptions
 from brood.observe.metrics import Metrics
 from brood.protocol.models import ModelStatus
+from brood.serve.entrance import gate_of, tls_of
 from brood.serve.errors import Unhealthy
+from brood.serve.probes import probe_grpc, probe_http, probe_tls
 from brood.settings import Settings
 
 PROBE_TIMEOUT_S = 2.0
@@ -53,11 +54,22 @@ class Colocated:
                 hang_s=settings.hang_s,
             ),
         )
-        self._host = Host(options, self._metrics, self._on_model)
+        statistics = Statistics()
+        self._host = Host(options, CountingSteps(statistics, self._metrics), self._on_model)
         limits = Limits(max_n=settings.max_n, max_body_bytes=settings.max_body_bytes)
-        self._plane = DataPlane(self._host, limits, self._metrics, required=settings.names)
+        self._plane = DataPlane(
+            self._host, limits, self._metrics, required=settings.names, statistics=statistics, admin=settings.admin
+        )
         self._servers = Servers(
-            self._plane, ServerOptions(settings.host, settings.http_port, settings.grpc_port, settings.host_names)
+            self._plane,
+            ServerOptions(
+                settings.host,
+                settings.http_port,
+                settings.grpc_port,
+                settings.host_names,
+                gate_of(settings),
+                tls_of(settings),
+            ),
         )
         self._loading: asyncio.Task[None] | None = None
 
@@ -100,8 +112,12 @@ class Colocated:
         host = reachable(self._settings.host)
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
-                await _probe_http(host, self._servers.http_port)
-                await _probe_grpc(host, self._servers.grpc_port)
+                if self._settings.tls_cert is None:
+                    await probe_http(host, self._servers.http_port)
+                    await probe_grpc(host, self._servers.grpc_port)
+                else:
+                    await probe_tls(host, self._servers.http_port)
+                    await probe_tls(host, self._servers.grpc_port)
         except (OSError, grpc.aio.AioRpcError) as error:
             raise Unhealthy(f"own port does not answer: {type(error).__name__}: {error}") from error
 
@@ -121,20 +137,3 @@ class Colocated:
 def reachable(host: str) -> str:
     """An address under which this machine reaches a server that listens on ``host``."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-
-
-async def _probe_http(host: str, port: int) -> None:
-    reader, writer = await asyncio.open_connection(host, port)
-    try:
-        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        status = await reader.readline()
-    finally:
-        writer.close()
-    if b" 200 " not in status:
-        raise Unhealthy(f"/healthz answers {status!r}")
-
-
-async def _probe_grpc(host: str, port: int) -> None:
-    """The server answers; whether the models are ready is another question."""
-    async with grpc.aio.insecure_channel(f"[{host}]:{port}" if ":" in host else f"{host}:{port}") as channel:
-        await HealthStub(channel).Check(HealthCheckRequest())

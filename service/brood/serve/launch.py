@@ -10,8 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from brood.dataplane.naming import unknown
+from brood.frontends.http.hosts import own_names
+from brood.frontends.tls import server_context
 from brood.observe.exporter import Exporter
 from brood.protocol.errors import ModelNotFound
+from brood.serve.entrance import gate_of, scrape_check, tls_of
 from brood.serve.ports import find_ports
 from brood.serve.signals import StopWish
 from brood.settings import Settings, export_variables
@@ -25,11 +28,15 @@ def launch(settings: Settings) -> None:
         PortInUse: one of the ports is taken; nothing has been started.
         BundleError: the directory of bundles cannot be read; nothing has been started.
         ModelNotFound: a name is no bundle of it; nothing has been started.
+        KeysFileError, TlsError: the keys or the certificate cannot be used; nothing has been started.
         StartFailed: Ray or the application could not be started.
     """
     wish = StopWish()
     wish.listen()
     _check_models(settings)
+    tls = tls_of(settings)
+    context = None if tls is None else server_context(tls)
+    check = scrape_check(gate_of(settings), own_names(settings.host, settings.host_names))
     ports = find_ports(
         settings.host, {"http": settings.http_port, "grpc": settings.grpc_port, "metrics": settings.metrics_port}
     )
@@ -41,7 +48,7 @@ def launch(settings: Settings) -> None:
         from brood.serve.supervisor import Supervisor  # only now: Ray reads its variables when it is imported
 
         settings = settings.model_copy(update={"metrics_dir": metrics_dir})
-        with Exporter(settings.host, settings.metrics_port, metrics_dir):
+        with Exporter(settings.host, settings.metrics_port, metrics_dir, check, context):
             Supervisor(settings, directory, wish).run()
 
 

@@ -73,3 +73,30 @@ def test_a_name_that_is_no_bundle_is_one_line_and_exit_code_1(tmp_path: Path) ->
     result = serve("--models", str(tmp_path), "--model", "twice")
     assert result.exit_code == 1
     assert result.stderr == 'Error: model: there is no "twice" here; there are: once\n'
+
+
+def test_an_address_that_others_reach_is_refused_with_the_three_ways_out(tmp_path: Path) -> None:
+    once_bundle(tmp_path)
+    result = serve("--models", str(tmp_path), "--host", "0.0.0.0")
+    assert result.exit_code == 2
+    for way in ("brood keys create", "--keys-file FILE", "--host 127.0.0.1", "--insecure"):
+        assert way in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--keys-file", "{}/none"],
+            "Error: keys file {}/none: No such file or directory; `brood keys create` makes one",
+        ),
+        (["--tls-cert", "{}/c", "--tls-key", "{}/k"], "Error: tls: {}/c with {}/k: No such file or directory"),
+    ],
+)
+def test_keys_and_certificates_that_cannot_be_read_are_one_line_and_exit_code_1(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    once_bundle(tmp_path)
+    result = serve("--models", str(tmp_path), *(word.format(tmp_path) for word in arguments))
+    assert result.exit_code == 1
+    assert result.stderr == message.format(tmp_path, tmp_path) + "\n"

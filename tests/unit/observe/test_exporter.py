@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
 
 from brood.observe.exporter import Exporter
+from brood.protocol.errors import Unauthenticated
 
 COUNTING = """
 import sys
@@ -73,3 +75,11 @@ def test_a_closed_exporter_frees_its_port(tmp_path: Path) -> None:
         Exporter("127.0.0.1", first.port, tmp_path)
     with Exporter("127.0.0.1", first.port, tmp_path) as second:
         assert scrape(second) == {}
+
+
+def test_who_does_not_pass_the_check_reads_nothing(tmp_path: Path) -> None:
+    def check(host: str | None, authorization: str | None, api_key: str | None) -> None:
+        raise Unauthenticated("a key is needed")
+
+    with Exporter("127.0.0.1", 0, tmp_path, check) as exporter, pytest.raises(HTTPError, match="401"):
+        scrape(exporter)

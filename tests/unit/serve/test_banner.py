@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from brood.protocol.models import ModelStatus
 from brood.serve.banner import Banner
 from brood.serve.colocated import NodeStatus
-from brood.settings import Settings
+from brood.settings import Settings, read_settings
 
 MODELS = (ModelStatus("gan", 1, "failed", "its bytes differ"), ModelStatus("vae", 2, "ready"))
 
@@ -53,4 +54,22 @@ def test_without_a_ready_model_there_is_nothing_to_try() -> None:
     ("host", "shown"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]"), ("10.0.0.7", "10.0.0.7")]
 )
 def test_the_address_is_one_that_this_machine_reaches(host: str, shown: str) -> None:
-    assert f"http://{shown}:1/v1/generations" in told(Settings(host=host, http_port=1), MODELS)
+    assert f"http://{shown}:1/v1/generations" in told(Settings(host=host, http_port=1, insecure=True), MODELS)
+
+
+def test_who_is_let_in_is_told_where_that_is_not_simply_everybody_here(tmp_path: Path) -> None:
+    keys = {"keys_file": tmp_path / "k"}
+    certificates = {"tls_cert": tmp_path / "c", "tls_key": tmp_path / "c"}
+    everywhere = {"host": "0.0.0.0"}
+    local, open_, keyed, safe = (
+        told(read_settings(flags), MODELS)
+        for flags in (keys, everywhere | {"insecure": True}, everywhere | keys, everywhere | keys | certificates)
+    )
+    assert "warning" not in local + safe
+    assert "warning: --insecure: whoever reaches this address" in open_
+    assert "warning: keys travel readable" in keyed
+    for text in (local, keyed, safe):
+        assert f"  keys     {tmp_path / 'k'}\n" in text
+        assert '-H "authorization: Bearer $KEY"' in text
+    assert "https://127.0.0.1:8000/v1/generations" in safe
+    assert "metrics  https://" in safe

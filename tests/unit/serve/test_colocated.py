@@ -17,7 +17,9 @@ from brood.serve.colocated import Colocated
 from brood.serve.errors import Unhealthy
 from brood.serve.ports import find_ports
 from brood.settings import Settings
+from helpers.access import Keys
 from helpers.bundles import flip_byte, once_bundle, steps_bundle
+from helpers.certificates import Authority
 from helpers.served import eventually
 
 
@@ -94,3 +96,17 @@ async def test_a_directory_that_vanished_is_told_by_the_health_check(
     with pytest.raises(Unhealthy, match="no such directory"):
         await node.check()
     await node.stop()
+
+
+async def test_a_node_with_keys_and_tls_is_healthy(
+    settings: Settings, tmp_path: Path, registry: CollectorRegistry
+) -> None:
+    pair = Authority(tmp_path).sign("server")
+    files = {"tls_cert": pair.cert, "tls_key": pair.key, "keys_file": Keys(tmp_path).path}
+    node = Colocated(settings.model_copy(update=files), Metrics(registry))
+    await node.start()
+    await _loaded(node)
+    await node.check()
+    await node.stop()
+    with pytest.raises(Unhealthy):
+        await node.check()

@@ -1,0 +1,59 @@
+"""``brood generate --url``: the SDK on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from brood.cli.errors import one_line
+from brood.cli.values import Pairs, typed, watched
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A server."""
+
+    url: str
+    api_key: str | None
+    tls_roots: Path | None
+
+
+def generate_remotely(
+    server: Remote,
+    model: str,
+    operation: str,
+    n: int,
+    seed: int | None,
+    index: int,
+    params: Pairs,
+    inputs: Pairs,
+    output: Path,
+) -> tuple[list[Path], int]:
+    """Make samples on a server and write them as files: those, and the seed.
+
+    Raises:
+        click.ClickException: something that a person can act on, in one line.
+    """
+    from brood_client import BroodError, Client, Sample
+
+    with (
+        one_line(BroodError, OSError, ValueError, ImportError),
+        Client(server.url, api_key=server.api_key, tls_roots=server.tls_roots) as client,
+    ):
+        declared = client.model(model).operations.get(operation)
+        values = {name: typed(declared.params.get(name) if declared else None, name, text) for name, text in params}
+        with client.stream(
+            model,
+            operation=operation,
+            n=n,
+            seed=seed,
+            index=index,
+            params=values,
+            inputs={name: Path(text) for name, text in inputs},
+            format="png",
+            timeout_s=None,
+        ) as stream:
+            for _ in watched(model, n, stream, Sample):
+                pass
+            result = stream.result()
+        return result.save(output), result.seed
