@@ -10,12 +10,15 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from brood.access.exposure import complaint, is_loopback
+
 PREFIX = "BROOD_"
+CALLERS_KEY = f"{PREFIX}API_KEY"  # read by the commands that call a server; no setting of one
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["pretty", "json"]
 
@@ -65,6 +68,18 @@ class Settings(BaseSettings):
     host_names: Names = Field(
         default=(), description="more Host names that a server on loopback answers to, with commas"
     )
+    keys_file: AnyPath | None = Field(
+        default=None, description="file of API keys, as `brood keys create` makes it; none: no key is asked for"
+    )
+    insecure: bool = Field(
+        default=False, description="listen without keys on an address that others reach: anybody may use the server"
+    )
+    tls_cert: AnyPath | None = Field(default=None, description="certificate of all ports, PEM; none: no TLS")
+    tls_key: AnyPath | None = Field(default=None, description="its private key, PEM, not encrypted")
+    tls_client_ca: AnyPath | None = Field(
+        default=None, description="authority, PEM, of the certificates that callers must show; none: they need none"
+    )
+    admin: bool = Field(default=False, description="callers may load and unload models (with keys: of scope admin)")
     http_port: Port = Field(default=8000, description="0: any free port")
     grpc_port: Port = Field(default=9000, description="0: any free port")
     metrics_port: Port = Field(default=9464, description="0: any free port")
@@ -74,6 +89,7 @@ class Settings(BaseSettings):
     threads: int = Field(default_factory=available_cores, ge=1, description="threads within one graph call")
     max_n: int = Field(default=4096, ge=1, description="most samples of one request")
     max_body_bytes: int = Field(default=64 * 2**20, ge=1024, description="largest request body")
+    max_concurrent: int = Field(default=1024, ge=1, description="most generations at once; more are refused")
     max_backlog_s: float = Field(default=60.0, gt=0, description="most predicted work that waits; more is refused")
     max_held_bytes: int = Field(
         default=2**30, ge=2**20, description="memory for inputs and samples of all running requests"
@@ -94,6 +110,17 @@ class Settings(BaseSettings):
     log_level: LogLevel = Field(default="info", description="debug, info, warning or error")
     log_format: LogFormat = Field(default="pretty", description="pretty or json")
     log_file: AnyPath | None = Field(default=None, description="none: standard error")
+
+    @model_validator(mode="after")
+    def _let_in_whom(self) -> Self:
+        """Settings that would open a machine to everybody are no settings, however they came about."""
+        if self.keys_file is None and not self.insecure and not is_loopback(self.host):
+            raise ValueError(complaint(self.host))
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key belong together; give both or none")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("tls_client_ca needs tls_cert and tls_key: without TLS nobody shows a certificate")
+        return self
 
 
 def read_settings(flags: Mapping[str, Any], file: Path | None = None) -> Settings:
@@ -122,7 +149,7 @@ def export_variables(variables: Mapping[str, str]) -> None:
 def _refuse_unknown_variables() -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     for name in os.environ:
-        if name.startswith(PREFIX) and name not in known:
+        if name.startswith(PREFIX) and name not in known | {CALLERS_KEY}:
             raise SettingsError(f"environment variable {name} is unknown; known: {', '.join(sorted(known))}")
 
 
@@ -139,6 +166,8 @@ def _read_file(file: Path | None) -> dict[str, Any]:
 
 def _complaint(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
+    if not first["loc"]:  # several settings together
+        return first["msg"].removeprefix("Value error, ")
     field = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"setting {field!r} is unknown; known: {', '.join(Settings.model_fields)}"

@@ -122,7 +122,7 @@ def test_what_is_not_allowed_is_named(flags: dict[str, object], message: str) ->
 def test_an_unknown_variable_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROOD_HTP_PORT", "8000")
     with pytest.raises(
-        SettingsError, match="BROOD_HTP_PORT is unknown; known: BROOD_ALLOW_NATIVE, BROOD_CACHE_DIR, BROOD_GRPC_PORT"
+        SettingsError, match="BROOD_HTP_PORT is unknown; known: BROOD_ADMIN, BROOD_ALLOW_NATIVE, BROOD_CACHE_DIR"
     ):
         read_settings({})
 
@@ -145,3 +145,36 @@ def test_exported_variables_reach_children(monkeypatch: pytest.MonkeyPatch) -> N
     code = "import os; print(os.environ['EXPORTED_BY_A_TEST'])"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert child.stdout == "yes\n"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "brood.example.org"])
+def test_an_address_that_others_reach_needs_keys_or_a_word(
+    host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SettingsError, match=f"host {host} can be reached by others") as caught:
+        read_settings({"host": host})
+    for way in ("--keys-file FILE", "--host 127.0.0.1", "--insecure"):
+        assert way in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert read_settings({"host": host, "insecure": True}).insecure
+    monkeypatch.setenv("BROOD_KEYS_FILE", str(tmp_path / "keys"))
+    assert read_settings({"host": host}).keys_file == tmp_path / "keys"
+
+
+def test_settings_of_another_origin_are_held_to_the_same() -> None:
+    with pytest.raises(ValidationError, match="without keys everybody could use this server"):
+        Settings(host="0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"tls_cert": "c"}, "tls_cert and tls_key belong together; give both or none"),
+        ({"tls_key": "k"}, "tls_cert and tls_key belong together; give both or none"),
+        ({"tls_client_ca": "a"}, "tls_client_ca needs tls_cert and tls_key"),
+    ],
+)
+def test_certificates_that_do_not_belong_together(flags: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(flags)
+    assert str(caught.value).startswith(message)

@@ -31,6 +31,22 @@ class Backend(Protocol):
         """
         ...
 
+    async def load(self, name: str) -> None:
+        """Load the versions of a model that are not ready; the statuses tell what came of it.
+
+        Raises:
+            ModelNotFound: there is none of that name.
+        """
+        ...
+
+    async def unload(self, name: str) -> None:
+        """Let go of all versions of a model; what runs goes on to its end.
+
+        Raises:
+            ModelNotFound: there is none of that name.
+        """
+        ...
+
     def cancel(self, request_id: str) -> bool:
         """Cancel a running generation; False if there is none of that id."""
         ...

@@ -7,19 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from brood.dataplane.result import Content, EncodedSample
-from brood.media.encode import Format, Stamp, encode_output
+from brood.media.encode import PICTURES, Format, Stamp, encode_output
 from brood.protocol.events import Accepted, Preview, Sample
 from brood.protocol.manifest import Manifest, Output
+from brood.protocol.requests import OutputChoice
 
 
 def encode_samples(
-    accepted: Accepted, samples: Sequence[Sample | Preview], manifest: Manifest, format: Format
+    accepted: Accepted, samples: Sequence[Sample | Preview], manifest: Manifest, choice: OutputChoice
 ) -> tuple[EncodedSample, ...]:
     """Encode every output of every sample of a generation, or what there is of each preview."""
-    return tuple(_encoded(accepted, sample, manifest, format) for sample in samples)
+    return tuple(_encoded(accepted, sample, manifest, choice) for sample in samples)
 
 
-def _encoded(accepted: Accepted, sample: Sample | Preview, manifest: Manifest, format: Format) -> EncodedSample:
+def _encoded(accepted: Accepted, sample: Sample | Preview, manifest: Manifest, choice: OutputChoice) -> EncodedSample:
     step = sample.step if isinstance(sample, Preview) else None
     stamp = Stamp(accepted.model, accepted.version, accepted.operation, sample.seed, sample.index, step)
     declared = manifest.operations[accepted.operation].outputs
@@ -28,8 +29,8 @@ def _encoded(accepted: Accepted, sample: Sample | Preview, manifest: Manifest, f
         if output.kind == "scalar":
             number: bool | int | float = array.item()
             return number
-        suitable: Format = "raw" if format == "png" and output.kind != "image" else format
-        return encode_output(array, output, manifest.sample, suitable, stamp)
+        suitable: Format = "raw" if choice.format in PICTURES and output.kind != "image" else choice.format
+        return encode_output(array, output, manifest.sample, suitable, stamp, choice.quality)
 
     shown = declared if step is None else sample.outputs
     outputs = {name: encoded(sample.outputs[name], declared[name]) for name in shown}

@@ -33,12 +33,14 @@ def manifest_of(status: ModelStatus) -> Manifest:
     """The manifest of a model that can run.
 
     Raises:
-        ModelUnavailable: it failed to load; the message gives the reason.
+        ModelUnavailable: it failed to load, and the message gives the reason; or it was unloaded.
         NotReady: it is loading.
     """
     named = f"model: {status.name} {status.version}"
     if status.state == "failed":
         raise ModelUnavailable(f"{named} failed to load: {status.reason}", field="model")
+    if status.state == "unloaded":
+        raise ModelUnavailable(f"{named} is not loaded", field="model")
     if status.state == "loading" or status.manifest is None:
         raise NotReady(f"{named} is loading", field="model", retry_after_s=1.0)
     return status.manifest

@@ -82,6 +82,7 @@ class LocalResult:
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():
+            (folder / name).parent.mkdir(exist_ok=True, parents=True)  # names of tensors may have a / in them
             (folder / name).write_bytes(content)
         return [folder / name for name in contents]
 

@@ -6,8 +6,9 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from brood.dataplane.backend import Backend
+from brood.dataplane.statistics import Statistics
 from brood.protocol.errors import BroodError, Cancelled, Internal, row_of
-from brood.protocol.events import Event, Failed, Sample
+from brood.protocol.events import Done, Event, Failed, Sample, Usage
 
 UNKNOWN = "unknown"  # label for names that callers made up, so that labels stay few
 
@@ -31,15 +32,19 @@ class RequestObserver(Protocol):
 class Watched:
     """One request from arrival to its end: tells the observer exactly once, however it ends."""
 
-    def __init__(self, observer: RequestObserver, backend: Backend, protocol: str) -> None:
-        self._observer, self._backend, self._protocol = observer, backend, protocol
-        self.model, self.operation = UNKNOWN, UNKNOWN
+    def __init__(self, observer: RequestObserver, statistics: Statistics, backend: Backend, protocol: str) -> None:
+        self._observer, self._statistics = observer, statistics
+        self._backend, self._protocol = backend, protocol
+        self.model, self.operation, self.version = UNKNOWN, UNKNOWN, 0
+        self._usage: Usage | None = None  # of what ended last
         self._code, self._rows = "ok", 0
 
     def saw(self, event: Event) -> None:
         """Take note of an event of this request."""
         if isinstance(event, Sample):
             self._rows += 1
+        elif isinstance(event, Done):
+            self._usage = event.usage
         elif isinstance(event, Failed):
             self._code = row_of(event.error).code
 
@@ -48,9 +53,12 @@ class Watched:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if error is not None:
-            self._code = _code_of(error)
+        if error is not None and not (self._code != "ok" and isinstance(error, GeneratorExit)):
+            self._code = _code_of(error)  # but whoever was told of a failure may stop listening
         seconds = self._backend.now() - self._start
+        if self.version:
+            usage = self._usage if self._code == "ok" else None
+            self._statistics.ended(self.model, self.version, seconds, self._rows, usage)
         self._observer.finished(self.model, self.operation, self._protocol, self._code, seconds, self._rows)
 
 

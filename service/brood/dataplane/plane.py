@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
 
+from brood.access.caller import current_caller
 from brood.dataplane.backend import Backend
 from brood.dataplane.costs import decoding_s, encoding_s
 from brood.dataplane.encode import encode_samples
@@ -14,14 +17,16 @@ from brood.dataplane.limits import Limits
 from brood.dataplane.observer import UNKNOWN, RequestObserver, Watched
 from brood.dataplane.offload import Offload
 from brood.dataplane.readiness import Readiness, readiness
+from brood.dataplane.replays import PER_BYTE_S, ReplayLimits, Replays, check_key, fingerprint
 from brood.dataplane.result import Answer, EncodedSample, Result, Timing
-from brood.dataplane.validate import check, check_previews, check_whole, decode_inputs, generation
-from brood.media.encode import Format
-from brood.protocol.errors import BroodError, Internal, NotReady, row_of
+from brood.dataplane.statistics import Statistics
+from brood.dataplane.together import Numbered, merged
+from brood.dataplane.validate import check, check_previews, check_whole, decode_inputs, generation, input_bytes
+from brood.protocol.errors import BroodError, Internal, NotReady, PermissionDenied, row_of
 from brood.protocol.events import Accepted, Done, Event, Failed, Preview, Sample
 from brood.protocol.manifest import Operation
 from brood.protocol.models import ModelStatus
-from brood.protocol.requests import GenerateRequest, Generation
+from brood.protocol.requests import GenerateRequest, Generation, OutputChoice
 
 
 class DataPlane:
@@ -32,20 +37,32 @@ class DataPlane:
         limits: bounds on one request.
         observer: told how every request ended.
         required: names of the models that must be ready for the server to be ready.
+        statistics: where every request's end is added up; others may add what the engine does.
+        admin: whether callers may load and unload models.
 
     Attributes:
+        statistics: as given, or those of this data plane alone.
         limits: as given; transports need ``max_body_bytes``.
         offload: threads for long work beside the event loop; transports use them too.
     """
 
     def __init__(
-        self, backend: Backend, limits: Limits, observer: RequestObserver, *, required: Collection[str] = ()
+        self,
+        backend: Backend,
+        limits: Limits,
+        observer: RequestObserver,
+        *,
+        required: Collection[str] = (),
+        statistics: Statistics | None = None,
+        admin: bool = False,
     ) -> None:
         self.limits = limits
+        self.statistics = statistics or Statistics()
         self.offload = Offload()
         self._backend, self._observer, self._required = backend, observer, tuple(required)
-        self._running: set[str] = set()
-        self._stopping = False
+        self._running: dict[str, str] = {}  # request id → tenant
+        self._replays = Replays(backend.now, ReplayLimits())
+        self._stopping, self._admin = False, admin
 
     def models(self) -> Sequence[ModelStatus]:
         """All models, in order of name and version."""
@@ -85,17 +102,37 @@ class DataPlane:
             request: what is asked for.
             request_id: id of the generation; if one of that id is running, a new id is made (see `Accepted`).
             protocol: the transport's name, for the observer.
-            tenant: on whose behalf; tenants share the device fairly.
+            tenant: on whose behalf, if not the caller's; tenants share the device fairly.
 
         Raises:
             BroodError: before the first event: InvalidArgument, ModelNotFound, ModelUnavailable, NotReady, Overloaded,
-                DeterminismUnavailable, DeadlineInfeasible.
+                DeterminismUnavailable, DeadlineInfeasible, PermissionDenied.
         """
         with self._watched(protocol) as watched:
             order = await self._checked(request, request_id, tenant, watched)
             async with aclosing(self._run(order, watched)) as events:
                 async for event in events:
                     yield event
+
+    async def together(
+        self, requests: Sequence[GenerateRequest], request_id: str, protocol: str, *, tenant: str = ""
+    ) -> AsyncGenerator[Numbered, None]:
+        """As `generate`, for several requests that are one call: (number of the request, what happened to it).
+
+        They run side by side. All are checked before any begins, and count as one.
+
+        Raises:
+            BroodError: as `generate` raises.
+        """
+        with self._watched(protocol) as watched:
+            ids = [request_id] if len(requests) == 1 else [f"{request_id}-{number}" for number in range(len(requests))]
+            orders = [
+                await self._checked(request, own_id, tenant, watched)
+                for request, own_id in zip(requests, ids, strict=True)
+            ]
+            async with aclosing(merged([self._run(order, watched) for order in orders])) as events:
+                async for numbered in events:
+                    yield numbered
 
     async def collect(
         self, request: GenerateRequest, request_id: str, protocol: str = "local", *, tenant: str = ""
@@ -109,27 +146,84 @@ class DataPlane:
         with self._watched(protocol) as watched:
             return await self._gathered(await self._checked(request, request_id, tenant, watched), watched)
 
-    async def answer(self, request: GenerateRequest, request_id: str, protocol: str, *, tenant: str = "") -> Answer:
+    async def answer(
+        self,
+        request: GenerateRequest,
+        request_id: str,
+        protocol: str,
+        *,
+        tenant: str = "",
+        idempotency_key: str | None = None,
+    ) -> Answer:
         """Make samples and give them all, encoded as the request's ``output`` says.
 
+        Args:
+            request, request_id, protocol, tenant: as for `generate`.
+            idempotency_key: the same request of the same tenant under the same key is answered alike, and made once
+                (see `brood.dataplane.replays`).
+
         Raises:
-            BroodError: as `collect` raises.
+            BroodError: as `collect` raises; IdempotencyConflict: the key belongs to another request.
         """
+        if idempotency_key is None:
+            return await self._answer(request, request_id, protocol, tenant)
+        try:
+            key = (_on_behalf(tenant), check_key(idempotency_key))
+        except BroodError as error:
+            self.refused(error, protocol)
+            raise
+        asked = await self.offload.run(PER_BYTE_S * input_bytes(request), fingerprint, request)
+        make = partial(self._answer, request, request_id, protocol, tenant)
+        if not self._replays.has(key):
+            return await self._replays.once(key, asked, make)
+        with self._watched(protocol) as watched:
+            answer = await self._replays.once(key, asked, make)
+            watched.model, watched.operation = answer.accepted.model, answer.accepted.operation
+        return replace(answer, replayed=True)
+
+    async def _answer(self, request: GenerateRequest, request_id: str, protocol: str, tenant: str) -> Answer:
         with self._watched(protocol) as watched:
             result = await self._gathered(await self._checked(request, request_id, tenant, watched), watched)
             start = self._backend.now()
-            samples = await self._encoded(result.accepted, result.samples, request.output.format)
+            samples = await self._encoded(result.accepted, result.samples, request.output)
             encode_ms = (self._backend.now() - start) * 1000
         timing = Timing(result.usage.queue_ms, result.usage.run_ms, encode_ms)
         return Answer(result.accepted, samples, timing, result.usage)
 
-    async def encode(self, accepted: Accepted, sample: Sample | Preview, format: Format) -> EncodedSample:
+    async def encode(self, accepted: Accepted, sample: Sample | Preview, choice: OutputChoice) -> EncodedSample:
         """One sample or preview of a running generation, encoded."""
-        return (await self._encoded(accepted, (sample,), format))[0]
+        return (await self._encoded(accepted, (sample,), choice))[0]
 
-    def cancel(self, request_id: str) -> bool:
-        """Cancel a running generation; False if there is none of that id."""
-        return self._backend.cancel(request_id)
+    def cancel(self, request_id: str, *, tenant: str = "") -> bool:
+        """Cancel a running generation; False if this tenant has none of that id."""
+        return self._running.get(request_id) == _on_behalf(tenant) and self._backend.cancel(request_id)
+
+    async def load(self, name: str) -> None:
+        """Load the versions of a model that are not ready.
+
+        Raises:
+            PermissionDenied: this server does not allow it.
+            ModelNotFound: there is none of that name.
+            ModelUnavailable: no version of it can be loaded; the message gives the reason.
+        """
+        self._check_admin("load", name)
+        await self._backend.load(name)
+        manifest_of(self.model(name))
+
+    async def unload(self, name: str) -> None:
+        """Let go of a model; what runs goes on to its end.
+
+        Raises:
+            PermissionDenied: this server does not allow it.
+            ModelNotFound: there is none of that name.
+        """
+        self._check_admin("unload", name)
+        await self._backend.unload(name)
+
+    def _check_admin(self, verb: str, name: str) -> None:
+        current_caller().check_model(name)
+        if not self._admin:
+            raise PermissionDenied(f"to {verb} models is not allowed here; allowed: on a server with the setting admin")
 
     def refused(self, error: BroodError, protocol: str) -> None:
         """Count a request that a transport could not even read."""
@@ -149,14 +243,15 @@ class DataPlane:
         self.offload.close()
 
     def _watched(self, protocol: str) -> Watched:
-        return Watched(self._observer, self._backend, protocol)
+        return Watched(self._observer, self.statistics, self._backend, protocol)
 
     async def _checked(self, request: GenerateRequest, request_id: str, tenant: str, watched: Watched) -> Generation:
         arrived = self._backend.now()
         if self._stopping:
             raise NotReady("the server is stopping")
         status = self.model(request.model, request.version)
-        watched.model = status.name
+        watched.model, watched.version = status.name, status.version
+        current_caller().check_model(status.name)
         manifest = manifest_of(status)
         operation = find_operation(manifest, request.operation)
         watched.operation = request.operation
@@ -164,17 +259,17 @@ class DataPlane:
         check_previews(request, operation, self._backend.models())
         inputs = await self.offload.run(decoding_s(checked.input_bytes), decode_inputs, checked)
         own_id = new_request_id() if request_id in self._running else request_id
-        return generation(checked, inputs, own_id, arrived, tenant)
+        return generation(checked, inputs, own_id, arrived, _on_behalf(tenant))
 
     async def _run(self, order: Generation, watched: Watched) -> AsyncGenerator[Event, None]:
-        self._running.add(order.request_id)
+        self._running[order.request_id] = order.tenant
         try:
             async with aclosing(self._backend.submit(order)) as events:
                 async for event in events:
                     watched.saw(event)
                     yield event
         finally:
-            self._running.discard(order.request_id)
+            self._running.pop(order.request_id, None)
 
     async def _gathered(self, order: Generation, watched: Watched) -> Result:
         check_whole(order)
@@ -195,7 +290,13 @@ class DataPlane:
         raise Internal("the generation stopped without saying how it ended")
 
     async def _encoded(
-        self, accepted: Accepted, samples: Sequence[Sample | Preview], format: Format
+        self, accepted: Accepted, samples: Sequence[Sample | Preview], choice: OutputChoice
     ) -> tuple[EncodedSample, ...]:
         manifest = manifest_of(self.model(accepted.model, accepted.version))
-        return await self.offload.run(encoding_s(samples, format), encode_samples, accepted, samples, manifest, format)
+        predicted_s = encoding_s(samples, choice.format)
+        return await self.offload.run(predicted_s, encode_samples, accepted, samples, manifest, choice)
+
+
+def _on_behalf(tenant: str) -> str:
+    """The tenant that is named, or else the one whose key came with the request."""
+    return tenant or current_caller().name

@@ -47,6 +47,7 @@ class Answer:
     samples: tuple[EncodedSample, ...]  # in order of index
     timing: Timing
     usage: Usage
+    replayed: bool = False  # it was made for an earlier request under the same idempotency key
 
     @property
     def size(self) -> int:

@@ -34,7 +34,7 @@ class Checked:
     @property
     def input_bytes(self) -> int:
         """How much there is to decode."""
-        return sum(_size(value) for value in self.request.inputs.values())
+        return input_bytes(self.request)
 
 
 def check(request: GenerateRequest, manifest: Manifest, operation: Operation, limits: Limits) -> Checked:
@@ -75,13 +75,30 @@ def check_whole(order: Generation) -> None:
     """
     for name, every in (("progress_every", order.progress_every), ("preview_every", order.preview_every)):
         if every is not None:
-            text = f"{name}: {every} needs an answer that streams; allowed: not given, or gRPC GenerateStream"
+            streams = 'HTTP "stream": true, gRPC GenerateStream'
+            text = f"{name}: {every} needs an answer that streams; allowed: not given, or a stream ({streams})"
             raise InvalidArgument(text, field=name)
 
 
-def _check_n(request: GenerateRequest, operation: Operation, limits: Limits) -> None:
+def most_samples(operation: Operation, limits: Limits) -> int:
+    """How many samples one request may ask for."""
     values = sum(math.prod(output.shape) for output in operation.outputs.values())
-    most = max(1, min(limits.max_n, limits.max_values // max(1, values)))
+    return max(1, min(limits.max_n, limits.max_values // max(1, values)))
+
+
+def steps_of(manifest: Manifest, operation: Operation, params: Mapping[str, Scalar]) -> int:
+    """Graph calls that one sample takes.
+
+    Raises:
+        InvalidArgument: the parameters make no schedule.
+    """
+    per_step = sum(stage.repeat == "schedule" for stage in operation.stages)
+    steps = make_schedule(manifest.schedule, params).steps if per_step else 0
+    return len(operation.stages) - per_step + per_step * steps
+
+
+def _check_n(request: GenerateRequest, operation: Operation, limits: Limits) -> None:
+    most = most_samples(operation, limits)
     if request.n > most:
         raise invalid("n", request.n, f"1 ≤ n ≤ {most}")
     if request.index + request.n > INDEX_LIMIT:
@@ -135,6 +152,11 @@ def generation(
         progress_every=request.progress_every,
         preview_every=request.preview_every,
     )
+
+
+def input_bytes(request: GenerateRequest) -> int:
+    """How large a request's inputs are."""
+    return sum(_size(value) for value in request.inputs.values())
 
 
 def _size(value: InputValue) -> int:

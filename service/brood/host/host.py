@@ -11,7 +11,7 @@ from pathlib import Path
 from brood.engine.loop import Engine, EngineObserver, EngineOptions
 from brood.host.certificates import Certificates
 from brood.host.loading import STATE_BYTES, ReadyModel, load_model
-from brood.protocol.errors import BroodError, DeterminismUnavailable, ModelNotFound, ModelUnavailable
+from brood.protocol.errors import BroodError, DeterminismUnavailable, ModelNotFound, ModelUnavailable, show
 from brood.protocol.events import Determinism, Event
 from brood.protocol.manifest import Manifest
 from brood.protocol.models import ModelStatus
@@ -51,6 +51,7 @@ class Host:
         self._certificates = Certificates(options.cache_dir)
         self._statuses: dict[tuple[str, int], ModelStatus] = {}
         self._ready: dict[tuple[str, int], ReadyModel] = {}
+        self._one_load = asyncio.Lock()
 
     @property
     def alive(self) -> bool:
@@ -70,6 +71,34 @@ class Host:
                 self._tell(ModelStatus(found.name, found.version, "loading"))
             for found in wanted:
                 self._tell(await asyncio.get_running_loop().run_in_executor(pool, self._load, found))
+
+    async def load(self, name: str) -> None:
+        """Load the versions of a model that are not ready, also new ones.
+
+        Raises:
+            ModelNotFound: the directory has none of that name.
+            BundleError: the directory cannot be read.
+        """
+        wanted = [ref for ref in find_bundles(self._options.models or zoo_root()) if ref.name == name]
+        if not wanted:
+            raise ModelNotFound(f"model: there is no bundle {show(name)}", field="model")
+        async with self._one_load:
+            for found in wanted:
+                if (found.name, found.version) not in self._ready:
+                    self._tell(await asyncio.to_thread(self._load, found))
+
+    async def unload(self, name: str) -> None:
+        """Let go of all versions of a model; what runs goes on to its end.
+
+        Raises:
+            ModelNotFound: there is none of that name.
+        """
+        known = [status for key, status in self._statuses.items() if key[0] == name]
+        if not known:
+            raise ModelNotFound(f"model: there is no {show(name)} here", field="model")
+        for status in known:
+            self._ready.pop((name, status.version), None)
+            self._tell(ModelStatus(name, status.version, "unloaded", manifest=status.manifest))
 
     async def stop(self) -> None:
         """Let the graph call in flight end and fail what is left."""

@@ -6,10 +6,11 @@ The mark has two forms, for readers and for programs: a plain comment, and the I
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from brood.media.png import international_chunk, text_chunk
 
+AI_GENERATED = "AI-generated: IPTC digital source type trainedAlgorithmicMedia"
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -18,7 +19,7 @@ XMP = (
 )
 MARK = (
     text_chunk("Software", "brood"),
-    text_chunk("Comment", "AI-generated: IPTC digital source type trainedAlgorithmicMedia"),
+    text_chunk("Comment", AI_GENERATED),
     international_chunk("XML:com.adobe.xmp", XMP),
 )
 
@@ -45,3 +46,8 @@ class Stamp:
         )
         unfinished = () if self.step is None else (text_chunk("step", str(self.step)),)
         return (*MARK, *own, *unfinished)
+
+    def sentence(self) -> str:
+        """The same in one line, for files that have room for no more: ``AI-generated: …; model glyphs-vae; …``."""
+        words = (f"{name} {value}" for name, value in asdict(self).items() if value is not None)
+        return "; ".join([AI_GENERATED, *words])

@@ -4,18 +4,25 @@ BroodError
 ├── RequestError                 the request is at fault; sending it again changes nothing
 │   ├── InvalidArgument          a field has a value that is not allowed
 │   ├── ModelNotFound            no such model, or no such version of it
+│   ├── GenerationNotFound       no generation of that id is running
 │   ├── RouteNotFound            no such address
 │   ├── MethodNotAllowed         the address exists, the verb does not
 │   ├── NotAcceptable            the answer cannot be given in the form asked for
 │   ├── UnsupportedMediaType     the body is not in a form that is read
 │   ├── PayloadTooLarge          the body is larger than the limit
+│   ├── RequestTimeout           the body came too slowly
+│   ├── IdempotencyConflict      the idempotency key was used for another request
 │   ├── HostRefused              the Host header names another machine
+│   ├── Unauthenticated          no key was sent, or none that holds
+│   ├── PermissionDenied         the key does not allow this
 │   ├── DeterminismUnavailable   bit for bit the same cannot be promised here
 │   ├── DeadlineInfeasible       the deadline is shorter than the samples take alone
 │   └── RowFailed                one sample came out non-finite
+├── Unsupported                  part of a standard protocol that is not offered here
 ├── ModelUnavailable             the model failed to load; its reason is in the message
 ├── NotReady                     loading, or stopping
 ├── Overloaded                   the queue is full; `retry_after_s` says when to come back
+├── RateLimited                  the key asks too often or too much at once; `retry_after_s` says when to come back
 ├── DeadlineExceeded             the request's own deadline passed
 ├── Cancelled                    the caller went away or asked to stop
 ├── RuntimeFailed                a graph call failed on the device
@@ -78,12 +85,20 @@ class ModelNotFound(RequestError):
     """No such model, or no such version of it."""
 
 
+class GenerationNotFound(RequestError):
+    """No generation of that id is running: it has ended, or there never was one."""
+
+
 class RouteNotFound(RequestError):
     """No such address."""
 
 
 class MethodNotAllowed(RequestError):
     """The address exists, the verb does not."""
+
+
+class Unsupported(BroodError):
+    """A part of a standard protocol that is not offered here."""
 
 
 class NotAcceptable(RequestError):
@@ -98,8 +113,24 @@ class PayloadTooLarge(RequestError):
     """The body is larger than the limit."""
 
 
+class RequestTimeout(RequestError):
+    """The body came too slowly, or not to its end."""
+
+
+class IdempotencyConflict(RequestError):
+    """The idempotency key belongs to a request that asked for something else."""
+
+
 class HostRefused(RequestError):
     """The Host header names another machine (protection against DNS rebinding)."""
+
+
+class Unauthenticated(RequestError):
+    """No key was sent, or none that holds."""
+
+
+class PermissionDenied(RequestError):
+    """The key does not allow this."""
 
 
 class DeterminismUnavailable(RequestError):
@@ -124,6 +155,10 @@ class NotReady(BroodError):
 
 class Overloaded(BroodError):
     """The queue is full."""
+
+
+class RateLimited(BroodError):
+    """The key asks too often, or for too much at once."""
 
 
 class DeadlineExceeded(BroodError):
@@ -159,18 +194,25 @@ class ErrorRow:
 TABLE: dict[type[BroodError], ErrorRow] = {
     InvalidArgument: ErrorRow("invalid_argument", 400, "INVALID_ARGUMENT", False),
     ModelNotFound: ErrorRow("model_not_found", 404, "NOT_FOUND", False),
+    GenerationNotFound: ErrorRow("generation_not_found", 404, "NOT_FOUND", False),
     RouteNotFound: ErrorRow("not_found", 404, "UNIMPLEMENTED", False),
     MethodNotAllowed: ErrorRow("method_not_allowed", 405, "UNIMPLEMENTED", False),
+    Unsupported: ErrorRow("unsupported", 501, "UNIMPLEMENTED", False),
     NotAcceptable: ErrorRow("not_acceptable", 406, "INVALID_ARGUMENT", False),
     UnsupportedMediaType: ErrorRow("unsupported_media_type", 415, "INVALID_ARGUMENT", False),
     PayloadTooLarge: ErrorRow("payload_too_large", 413, "RESOURCE_EXHAUSTED", False),
+    RequestTimeout: ErrorRow("request_timeout", 408, "DEADLINE_EXCEEDED", False),
+    IdempotencyConflict: ErrorRow("idempotency_conflict", 422, "FAILED_PRECONDITION", False),
     HostRefused: ErrorRow("host_refused", 421, "PERMISSION_DENIED", False),
+    Unauthenticated: ErrorRow("unauthenticated", 401, "UNAUTHENTICATED", False),
+    PermissionDenied: ErrorRow("permission_denied", 403, "PERMISSION_DENIED", False),
     DeterminismUnavailable: ErrorRow("determinism_unavailable", 409, "FAILED_PRECONDITION", False),
     DeadlineInfeasible: ErrorRow("deadline_infeasible", 422, "DEADLINE_EXCEEDED", False),
     RowFailed: ErrorRow("row_failed", 422, "OUT_OF_RANGE", False),
     ModelUnavailable: ErrorRow("model_unavailable", 503, "FAILED_PRECONDITION", False),
     NotReady: ErrorRow("not_ready", 503, "UNAVAILABLE", True),
     Overloaded: ErrorRow("overloaded", 429, "RESOURCE_EXHAUSTED", True),
+    RateLimited: ErrorRow("rate_limited", 429, "RESOURCE_EXHAUSTED", True),
     DeadlineExceeded: ErrorRow("deadline_exceeded", 504, "DEADLINE_EXCEEDED", False),
     Cancelled: ErrorRow("cancelled", 499, "CANCELLED", False),
     RuntimeFailed: ErrorRow("runtime_failed", 500, "INTERNAL", True),

@@ -20,6 +20,9 @@ FORMAT = "brood/1"
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+# Of tensors, as graphs have them: words with separators between them, so that a name is also a relative path.
+TENSOR_NAME = r"^[A-Za-z0-9_]+((::|[.:/-])[A-Za-z0-9_]+)*$"
+TensorName = Annotated[str, StringConstraints(pattern=TENSOR_NAME, max_length=128)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 DType = Literal[
     "bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64"
@@ -97,8 +100,8 @@ class Graph(Words):
     file: BundlePath
     runtime: Literal["onnx", "torchscript", "fake"]
     buckets: tuple[Dim, ...] = Field(min_length=1, description="row counts it runs at, ascending")
-    inputs: dict[Identifier, GraphInput]
-    outputs: dict[Identifier, GraphOutput]
+    inputs: dict[TensorName, GraphInput]
+    outputs: dict[TensorName, GraphOutput]
 
     @model_validator(mode="after")
     def _buckets_ascend(self) -> Self:
@@ -144,7 +147,7 @@ class State(Words):
     shape: RowShape = ()
     init: Literal["noise", "zeros", "input", "mix"]
     noise: Noise | None = None
-    input: Identifier | None = None
+    input: TensorName | None = None
 
     @model_validator(mode="after")
     def _init_has_its_source(self) -> Self:
@@ -167,7 +170,7 @@ class Stage(Words):
 
     graph: Identifier
     repeat: Literal["once", "schedule"] = "once"
-    bind: dict[Identifier, Identifier | float] = {}
+    bind: dict[TensorName, TensorName | float] = {}
     variant: Variant | None = None
 
     @model_validator(mode="after")
@@ -181,7 +184,7 @@ class Preview(Words):
     """A graph that makes outputs of a row that is not finished yet, from its state; run for rows that asked."""
 
     graph: Identifier
-    bind: dict[Identifier, Identifier | float] = {}
+    bind: dict[TensorName, TensorName | float] = {}
 
 
 class Output(Words):
@@ -190,7 +193,7 @@ class Output(Words):
     dtype: DType
     shape: RowShape = ()
     kind: Literal["image", "tensor", "scalar"]
-    value: Identifier | None = None
+    value: TensorName | None = None
     description: str = ""
 
 
@@ -198,12 +201,12 @@ class Operation(Words):
     """Something a model can do: inputs and parameters in, outputs out, stages between."""
 
     description: str = ""
-    inputs: dict[Identifier, Input] = {}
+    inputs: dict[TensorName, Input] = {}
     params: dict[Identifier, Param] = {}
     state: dict[Identifier, State] = {}
     stages: tuple[Stage, ...] = Field(min_length=1)
     preview: Preview | None = None
-    outputs: dict[Identifier, Output] = Field(min_length=1)
+    outputs: dict[TensorName, Output] = Field(min_length=1)
 
 
 class Schedule(Words):
@@ -243,7 +246,7 @@ class Golden(Words):
     seed: int = Field(ge=0, lt=2**63)
     index: int = Field(ge=0, default=0)
     params: dict[Identifier, Scalar] = {}
-    inputs: tuple[Identifier, ...] = ()
+    inputs: tuple[TensorName, ...] = ()
     tolerance: float = Field(ge=0, description="allowed largest absolute difference; 0 means equal")
     parity: Parity
 

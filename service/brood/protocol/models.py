@@ -9,7 +9,7 @@ from typing import Literal
 from brood.protocol.events import Determinism
 from brood.protocol.manifest import Manifest
 
-ModelState = Literal["loading", "ready", "failed"]
+ModelState = Literal["loading", "ready", "failed", "unloaded"]
 
 
 @dataclass(frozen=True, slots=True)

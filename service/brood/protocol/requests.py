@@ -69,9 +69,21 @@ class InputValue(Asked):
 
 
 class OutputChoice(Asked):
-    """How image outputs are encoded in the answer; other outputs are ``raw`` under ``png``."""
+    """How outputs are encoded in the answer.
 
-    format: Literal["png", "npy", "raw"] = "png"
+    ``png`` and ``webp`` (both without loss) and ``jpeg`` are for images; other outputs are ``raw`` under them.
+    """
+
+    format: Literal["png", "webp", "jpeg", "npy", "raw"] = "png"
+    quality: int | None = Field(
+        default=None, ge=0, le=100, description="of jpeg, default 95; of webp, which then loses; of no other"
+    )
+
+    @model_validator(mode="after")
+    def _quality_of_what_loses(self) -> OutputChoice:
+        if self.quality is not None and self.format not in ("webp", "jpeg"):
+            raise ValueError("'quality' beside format 'webp' or 'jpeg' only")
+        return self
 
 
 class GenerateRequest(Asked):
@@ -118,8 +130,13 @@ class Generation:
     preview_every: int | None = None  # steps
 
 
-def complaint(error: ValidationError) -> InvalidArgument:
-    """The first thing pydantic found wrong with a `GenerateRequest`, in our own form: field, value, what is allowed."""
+def complaint(error: ValidationError, kind: type[GenerateRequest] = GenerateRequest) -> InvalidArgument:
+    """The first thing pydantic found wrong with a request, in our own form: field, value, what is allowed.
+
+    Args:
+        error: what it found.
+        kind: the class of request; a transport may have fields of its own.
+    """
     first = error.errors(include_url=False)[0]
     path = _path(first["loc"])
     field = ".".join(path)
@@ -127,7 +144,7 @@ def complaint(error: ValidationError) -> InvalidArgument:
         reason = first["msg"].removeprefix("Invalid JSON: ")
         return InvalidArgument(f"the body is not valid JSON: {reason}; allowed: one JSON object")
     if first["type"] == "extra_forbidden":
-        return InvalidArgument(f"{field}: unknown field; allowed: {', '.join(_known(path))}", field=field)
+        return InvalidArgument(f"{field}: unknown field; allowed: {', '.join(_known(path, kind))}", field=field)
     if first["type"] == "missing":
         return InvalidArgument(f"{field}: missing; this field is required", field=field)
     return invalid(field or "body", first["input"], _allowed(path, first["type"], first["msg"], first.get("ctx", {})))
@@ -138,6 +155,7 @@ DEPTHS = {"params": 2, "inputs": 3, "output": 2}
 NUMBER_ERRORS = ("int_", "float_", "finite_number", "greater_than", "less_than")
 LOW, HIGH = {"ge": "≤", "gt": "<"}, {"lt": "<", "le": "≤"}  # bounds as annotated_types calls them
 ALLOWED = {
+    "bool_type": "true or false",
     "string_type": "a string",
     "string_too_short": "a string of at least {min_length} character",
     "string_too_long": "a string of at most {max_length} characters",
@@ -154,10 +172,10 @@ def _path(location: tuple[int | str, ...]) -> tuple[str, ...]:
     return parts[: DEPTHS.get(parts[0], 1)] if parts else ()
 
 
-def _known(path: tuple[str, ...]) -> list[str]:
+def _known(path: tuple[str, ...], kind: type[GenerateRequest]) -> list[str]:
     """The fields there are beside an unknown one."""
     beside: dict[tuple[str, int], type[Asked]] = {("inputs", 3): InputValue, ("output", 2): OutputChoice}
-    return list(beside.get((path[0], len(path)), GenerateRequest).model_fields)
+    return list(beside.get((path[0], len(path)), kind).model_fields)
 
 
 def _allowed(path: tuple[str, ...], kind: str, reason: str, context: dict[str, Any]) -> str:
@@ -168,13 +186,14 @@ def _allowed(path: tuple[str, ...], kind: str, reason: str, context: dict[str, A
     if path[:1] == ("inputs",) and path[2:] == ("shape",):
         return f"a list of at most {AXES_LIMIT} whole numbers"
     if kind.startswith(NUMBER_ERRORS):
-        return _range(path[0])
+        return _range(path)
     return ALLOWED[kind].format(**context) if kind in ALLOWED else reason.removeprefix("Value error, ")
 
 
-def _range(name: str) -> str:
+def _range(path: tuple[str, ...]) -> str:
     """What a number of the request may be: ``an integer, 0 ≤ seed < 9223372036854775808``."""
-    info = GenerateRequest.model_fields[name]
+    name = path[-1]
+    info = (OutputChoice if path[0] == "output" else GenerateRequest).model_fields[name]
     low = [f"{getattr(part, key)} {sign} " for part in info.metadata for key, sign in LOW.items() if hasattr(part, key)]
     high = [
         f" {sign} {getattr(part, key)}" for part in info.metadata for key, sign in HIGH.items() if hasattr(part, key)

@@ -44,8 +44,9 @@ def load_onnx(path: Path, spec: Graph, options: RuntimeOptions) -> OnnxGraph:
     content = path.read_bytes()
     _check_self_contained(path, content)
     session = _session(path, content, options)
-    _check_tensors(f"{path.name}: input", session.get_inputs(), spec.inputs)
-    _check_tensors(f"{path.name}: output", session.get_outputs(), spec.outputs)
+    alone = spec.buckets == (1,)
+    _check_tensors(f"{path.name}: input", session.get_inputs(), spec.inputs, alone)
+    _check_tensors(f"{path.name}: output", session.get_outputs(), spec.outputs, alone)
     if not spec.inputs:
         raise BundleError(f"{path.name}: a graph without inputs cannot know how many rows to make")
     return OnnxGraph(spec, session) if options.device == "cpu" else OnnxDeviceGraph(spec, session, options.device)
@@ -95,7 +96,10 @@ def _check_provider(device: str, available: Iterable[str]) -> None:
         )
 
 
-def _check_tensors(where: str, found: Sequence[_Node], declared: Mapping[str, GraphInput | GraphOutput]) -> None:
+def _check_tensors(
+    where: str, found: Sequence[_Node], declared: Mapping[str, GraphInput | GraphOutput], alone: bool
+) -> None:
+    """Hold tensors against the manifest; ``alone``: every call has one row, so that the rows axis may be fixed to 1."""
     names = [node.name for node in found]
     if set(names) != set(declared):
         raise BundleError(f"{where}s are {sorted(names)}, declared {sorted(declared)}")
@@ -104,7 +108,7 @@ def _check_tensors(where: str, found: Sequence[_Node], declared: Mapping[str, Gr
         dtype = DTYPES.get(node.type, node.type)
         if dtype != spec.dtype:
             raise BundleError(f"{where} {node.name!r} is {dtype}, declared {spec.dtype}")
-        if not dims or isinstance(dims[0], int):
+        if not dims or (isinstance(dims[0], int) and not (alone and dims[0] == 1)):
             raise BundleError(f"{where} {node.name!r} is {dims}; its first axis must be rows, and dynamic")
         if dims[1:] != list(spec.shape):
             raise BundleError(f"{where} {node.name!r} is {dims}, declared ['rows', {str(list(spec.shape))[1:]}")

@@ -12,6 +12,7 @@ from brood.dataplane import DataPlane, Limits
 from brood.media.encode import Encoded
 from brood.protocol.errors import (
     BroodError,
+    Cancelled,
     DeadlineExceeded,
     InvalidArgument,
     ModelUnavailable,
@@ -20,7 +21,7 @@ from brood.protocol.errors import (
     PayloadTooLarge,
 )
 from brood.protocol.events import Accepted, Done, Event, Failed, Preview, Progress, Sample
-from brood.protocol.requests import GenerateRequest
+from brood.protocol.requests import GenerateRequest, OutputChoice
 from helpers.backend import STEP_S, FakeBackend, sample_of
 from helpers.observer import Ended, FakeObserver
 
@@ -85,7 +86,7 @@ async def test_one_sample_of_a_stream_can_be_encoded(plane: DataPlane) -> None:
     accepted, sample, *_ = await events_of(plane, asked())
     assert isinstance(accepted, Accepted)
     assert isinstance(sample, Sample)
-    encoded = await plane.encode(accepted, sample, "npy")
+    encoded = await plane.encode(accepted, sample, OutputChoice(format="npy"))
     assert encoded == (await plane.answer(asked(output={"format": "npy"}), "id", "test")).samples[0]
 
 
@@ -104,7 +105,7 @@ async def test_a_preview_is_encoded_with_what_it_shows(plane: DataPlane) -> None
     accepted, preview, *_ = await events_of(plane, asked(preview_every=2))
     assert isinstance(accepted, Accepted)
     assert isinstance(preview, Preview)
-    encoded = await plane.encode(accepted, preview, "png")
+    encoded = await plane.encode(accepted, preview, OutputChoice())
     assert (encoded.index, encoded.seed, list(encoded.outputs)) == (0, 7, ["sample"])
     picture = encoded.outputs["sample"]
     assert isinstance(picture, Encoded)
@@ -189,6 +190,28 @@ async def test_cancel_by_id(plane: DataPlane, backend: FakeBackend) -> None:
     last = (await task)[-1]
     assert isinstance(last, Failed)
     assert last.error.message == "generation mine was cancelled"
+
+
+async def test_only_its_own_tenant_cancels_a_generation(plane: DataPlane, backend: FakeBackend) -> None:
+    backend.held = asyncio.Event()
+    task = asyncio.ensure_future(plane.answer(asked(), "mine", "test", tenant="one"))
+    await backend.started.get()
+    assert not plane.cancel("mine", tenant="two")
+    assert not plane.cancel("mine")
+    assert plane.cancel("mine", tenant="one")
+    with pytest.raises(Cancelled):
+        await task
+    assert not plane.cancel("mine", tenant="one")
+
+
+async def test_who_was_told_of_a_failure_may_stop_listening(
+    plane: DataPlane, backend: FakeBackend, observer: FakeObserver
+) -> None:
+    backend.failure = DeadlineExceeded("too late")
+    events = plane.generate(asked(), "id", "test")
+    assert [type(await anext(events)) for _ in range(2)] == [Accepted, Failed]
+    await events.aclose()
+    assert observer.ended[0].code == "deadline_exceeded"
 
 
 async def test_an_id_in_use_is_not_used_twice(plane: DataPlane, backend: FakeBackend) -> None:

@@ -91,7 +91,8 @@ def test_a_whole_answer_has_no_place_for_what_comes_meanwhile(field: str) -> Non
         check_whole(generation(checked(None, **{field: 4}), {}, "id", arrived=0.0))
     assert caught.value.field == field
     assert caught.value.message == (
-        f"{field}: 4 needs an answer that streams; allowed: not given, or gRPC GenerateStream"
+        f"{field}: 4 needs an answer that streams; allowed: not given, or a stream "
+        '(HTTP "stream": true, gRPC GenerateStream)'
     )
 
 

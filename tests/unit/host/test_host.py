@@ -7,7 +7,7 @@ import pytest
 
 from brood.host.host import Host, HostOptions
 from brood.host.loading import load_model
-from brood.protocol.errors import BundleError, DeterminismUnavailable, ModelUnavailable
+from brood.protocol.errors import BundleError, DeterminismUnavailable, ModelNotFound, ModelUnavailable
 from brood.protocol.events import Accepted, Done, Sample
 from brood.protocol.models import ModelStatus
 from brood.runtimes.base import RuntimeOptions
@@ -60,6 +60,26 @@ async def test_a_broken_bundle_says_why_and_the_others_serve(tmp_path: Path) -> 
     for kind, (directory, reason) in broken.items():
         assert statuses[directory.parent.name].state == "failed", kind
         assert reason in statuses[directory.parent.name].reason, kind
+    await host.stop()
+
+
+async def test_models_go_and_come_back_while_others_serve(tmp_path: Path) -> None:
+    directory = once_bundle(tmp_path)
+    steps_bundle(tmp_path)
+    host = Host(HostOptions(models=tmp_path), Quiet())
+    await host.start()
+    request = generation(load_model(read_bundle(directory), RuntimeOptions(1)).engine, "a", n=1)
+    await host.unload("once")
+    assert [(status.name, status.state) for status in host.models()] == [("once", "unloaded"), ("steps", "ready")]
+    with pytest.raises(ModelUnavailable, match="not ready"):
+        host.submit(request)
+    once_bundle(tmp_path, version=2)
+    await host.load("once")
+    assert [(status.version, status.state) for status in host.models()[:2]] == [(1, "ready"), (2, "ready")]
+    assert [event async for event in host.submit(request)]
+    for change in (host.load, host.unload):
+        with pytest.raises(ModelNotFound, match="nobody"):
+            await change("nobody")
     await host.stop()
 
 

@@ -93,6 +93,14 @@ def test_what_cannot_be_shown_as_png_is_refused(shape: tuple[int, ...], kind: Ki
     assert raised.value.field == "output.format"
 
 
+@pytest.mark.parametrize("format", ["npy", "raw"])
+def test_an_image_as_numbers_tells_what_is_black_and_white(format: Literal["npy", "raw"]) -> None:
+    array = np.zeros((1, 4, 4), np.float32)
+    assert encode(array, format, "image").range == SAMPLE.range
+    assert encode(array, format, "tensor").range is None
+    assert encode(array, "png", "image").range is None
+
+
 def test_no_imaging_library_is_imported_to_encode() -> None:
     program = "import sys, brood.media.encode, brood.media.decode, brood.media.sheet; assert 'PIL' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -106,3 +106,18 @@ def test_what_contradicts_itself_is_refused(words: dict[str, Any], case: str) ->
     edit, reason = EDITS[case]
     edit(words)
     assert reason in refused(words)
+
+
+@pytest.mark.parametrize("name", ["x", "Input:0", "input.1", "495", "head/logits", "onnx::MatMul_5", "a-b"])
+def test_tensors_are_called_as_graphs_call_them(words: dict[str, Any], name: str) -> None:
+    words["graphs"]["begin"]["inputs"][name] = words["graphs"]["begin"]["inputs"].pop("image")
+    words["operations"]["complete"]["stages"][0]["bind"] = {name: "image"}
+    manifest = Manifest.model_validate(words)
+    assert list(manifest.graphs["begin"].inputs) == [name]
+    assert manifest.operations["complete"].stages[0].bind == {name: "image"}
+
+
+@pytest.mark.parametrize("name", ["", "/x", "x/", "../x", "a/../x", "a//x", "a b", "é", "x\n", "a\\b", "x" * 129])
+def test_names_of_tensors_that_could_be_other_files_are_refused(words: dict[str, Any], name: str) -> None:
+    words["graphs"]["begin"]["inputs"][name] = words["graphs"]["begin"]["inputs"].pop("image")
+    assert "graphs.begin.inputs" in refused(words)

@@ -105,7 +105,9 @@ FIELDS = (
         ('"inputs": {"x": {"data": 1, "shape": [1.5]}}', "inputs.x.shape", "1.5", SHAPE),
         ('"inputs": {"x": {"data": 1, "shape": 3}}', "inputs.x.shape", "3", SHAPE),
         ('"output": "png"', "output", '"png"', "an object"),
-        ('"output": {"format": "gif"}', "output.format", '"gif"', "'png', 'npy' or 'raw'"),
+        ('"output": {"format": "jpeg", "quality": 101}', "output.quality", "101", "an integer, 0 ≤ quality ≤ 100"),
+        ('"output": {"quality": 50}', "output", '{"quality": 50}', "'quality' beside format 'webp' or 'jpeg' only"),
+        ('"output": {"format": "gif"}', "output.format", '"gif"', "'png', 'webp', 'jpeg', 'npy' or 'raw'"),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(part: str, field: str, shown: str, allowed: str) -> None:
@@ -118,7 +120,7 @@ def test_a_bad_value_is_named_with_what_is_allowed(part: str, field: str, shown:
     ("part", "field", "allowed"),
     [
         ('"colour": 1', "colour", FIELDS),
-        ('"output": {"colour": 1}', "output.colour", "format"),
+        ('"output": {"colour": 1}', "output.colour", "format, quality"),
         ('"inputs": {"x": {"data": 1, "colour": 1}}', "inputs.x.colour", "b64, data, format, dtype, shape"),
     ],
 )

@@ -132,6 +132,37 @@ def test_a_graph_that_is_not_what_is_declared_is_refused(
         load(tmp_path, content, **changes)
 
 
+def single(rows: Any) -> bytes:
+    """y = -x with a rows axis of that size."""
+    graph = helper.make_graph(
+        [helper.make_node("Neg", ["x"], ["y"])],
+        "graph",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [rows, 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [rows, 3])],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    content: bytes = made.SerializeToString()
+    return content
+
+
+def single_words(buckets: tuple[int, ...]) -> dict[str, Any]:
+    spec = {"dtype": "float32", "shape": (3,)}
+    return {
+        "buckets": buckets,
+        "inputs": {"x": {**spec, "role": "input"}},
+        "outputs": {"y": {**spec, "role": "output"}},
+    }
+
+
+def test_a_rows_axis_fixed_to_one_runs_one_row_a_call(tmp_path: Path) -> None:
+    graph = load(tmp_path, single(1), **single_words((1,)))
+    np.testing.assert_array_equal(graph({"x": np.ones((1, 3), np.float32)})["y"], -np.ones((1, 3), np.float32))
+    with pytest.raises(BundleError, match="first axis must be rows"):
+        load(tmp_path, single(1), **single_words((1, 2)))
+    with pytest.raises(BundleError, match="first axis must be rows"):
+        load(tmp_path, single(2), **single_words((1,)))
+
+
 @pytest.mark.parametrize("constant", [False, True], ids=["initializer", "constant"])
 @pytest.mark.parametrize("location", ["weights.bin", "../weights.bin", "/etc/hostname"])
 def test_external_data_is_refused_even_when_it_is_there(

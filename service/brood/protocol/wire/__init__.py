@@ -1,1 +1,1 @@
-"""What travels: the protos of the own gRPC interface, their stubs, and converters that need protobuf alone."""
+"""What travels: the protos of the gRPC interfaces, their stubs, and converters that need protobuf alone."""

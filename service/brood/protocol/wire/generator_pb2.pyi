@@ -53,10 +53,12 @@ class GenerateRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., operation: _Optional[str] = ..., n: _Optional[int] = ..., seed: _Optional[int] = ..., index: _Optional[int] = ..., params: _Optional[_Mapping[str, Value]] = ..., inputs: _Optional[_Mapping[str, Tensor]] = ..., output: _Optional[_Union[OutputChoice, _Mapping]] = ..., deadline_ms: _Optional[float] = ..., priority: _Optional[str] = ..., determinism: _Optional[str] = ..., progress_every: _Optional[int] = ..., preview_every: _Optional[int] = ...) -> None: ...
 
 class OutputChoice(_message.Message):
-    __slots__ = ("format",)
+    __slots__ = ("format", "quality")
     FORMAT_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
     format: str
-    def __init__(self, format: _Optional[str] = ...) -> None: ...
+    quality: int
+    def __init__(self, format: _Optional[str] = ..., quality: _Optional[int] = ...) -> None: ...
 
 class Value(_message.Message):
     __slots__ = ("bool_value", "int_value", "double_value", "string_value")
@@ -71,16 +73,18 @@ class Value(_message.Message):
     def __init__(self, bool_value: _Optional[bool] = ..., int_value: _Optional[int] = ..., double_value: _Optional[float] = ..., string_value: _Optional[str] = ...) -> None: ...
 
 class Tensor(_message.Message):
-    __slots__ = ("content", "format", "dtype", "shape")
+    __slots__ = ("content", "format", "dtype", "shape", "range")
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     SHAPE_FIELD_NUMBER: _ClassVar[int]
+    RANGE_FIELD_NUMBER: _ClassVar[int]
     content: bytes
     format: str
     dtype: str
     shape: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, content: _Optional[bytes] = ..., format: _Optional[str] = ..., dtype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ...) -> None: ...
+    range: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, content: _Optional[bytes] = ..., format: _Optional[str] = ..., dtype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., range: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class Sample(_message.Message):
     __slots__ = ("index", "seed", "outputs")
@@ -221,6 +225,18 @@ class Done(_message.Message):
     timing: Timing
     usage: Usage
     def __init__(self, timing: _Optional[_Union[Timing, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
+
+class CancelRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class CancelResponse(_message.Message):
+    __slots__ = ("cancelled",)
+    CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    cancelled: bool
+    def __init__(self, cancelled: _Optional[bool] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()

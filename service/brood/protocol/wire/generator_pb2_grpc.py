@@ -48,6 +48,11 @@ class GeneratorStub:
                 request_serializer=brood_dot_protocol_dot_wire_dot_generator__pb2.GenerateRequest.SerializeToString,
                 response_deserializer=brood_dot_protocol_dot_wire_dot_generator__pb2.GenerateEvent.FromString,
                 _registered_method=True)
+        self.Cancel = channel.unary_unary(
+                '/brood.v1.Generator/Cancel',
+                request_serializer=brood_dot_protocol_dot_wire_dot_generator__pb2.CancelRequest.SerializeToString,
+                response_deserializer=brood_dot_protocol_dot_wire_dot_generator__pb2.CancelResponse.FromString,
+                _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/brood.v1.Generator/ListModels',
                 request_serializer=brood_dot_protocol_dot_wire_dot_generator__pb2.ListModelsRequest.SerializeToString,
@@ -82,6 +87,13 @@ class GeneratorServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Cancel(self, request, context):
+        """Ends a generation that is running, whichever transport it came by.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListModels(self, request, context):
         """All versions of all models known here, by name and version, also those that failed to load.
         """
@@ -108,6 +120,11 @@ def add_GeneratorServicer_to_server(servicer, server):
                     servicer.GenerateStream,
                     request_deserializer=brood_dot_protocol_dot_wire_dot_generator__pb2.GenerateRequest.FromString,
                     response_serializer=brood_dot_protocol_dot_wire_dot_generator__pb2.GenerateEvent.SerializeToString,
+            ),
+            'Cancel': grpc.unary_unary_rpc_method_handler(
+                    servicer.Cancel,
+                    request_deserializer=brood_dot_protocol_dot_wire_dot_generator__pb2.CancelRequest.FromString,
+                    response_serializer=brood_dot_protocol_dot_wire_dot_generator__pb2.CancelResponse.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
@@ -178,6 +195,33 @@ class Generator:
             '/brood.v1.Generator/GenerateStream',
             brood_dot_protocol_dot_wire_dot_generator__pb2.GenerateRequest.SerializeToString,
             brood_dot_protocol_dot_wire_dot_generator__pb2.GenerateEvent.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Cancel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/brood.v1.Generator/Cancel',
+            brood_dot_protocol_dot_wire_dot_generator__pb2.CancelRequest.SerializeToString,
+            brood_dot_protocol_dot_wire_dot_generator__pb2.CancelResponse.FromString,
             options,
             channel_credentials,
             insecure,

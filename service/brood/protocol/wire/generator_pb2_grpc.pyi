@@ -51,6 +51,8 @@ class GeneratorStub:
     """Makes n samples and tells of each as it is finished, not necessarily in order of index: `accepted`, then n times
     `sample`, then `done`. Between the first and the last come `progress` and `preview` if the request asks for them.
     """
+    Cancel: _grpc.UnaryUnaryMultiCallable[_generator_pb2.CancelRequest, _generator_pb2.CancelResponse]
+    """Ends a generation that is running, whichever transport it came by."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_generator_pb2.ListModelsRequest, _generator_pb2.ListModelsResponse]
     """All versions of all models known here, by name and version, also those that failed to load."""
     GetModel: _grpc.UnaryUnaryMultiCallable[_generator_pb2.GetModelRequest, _generator_pb2.Model]
@@ -71,6 +73,8 @@ class GeneratorAsyncStub(GeneratorStub):
     """Makes n samples and tells of each as it is finished, not necessarily in order of index: `accepted`, then n times
     `sample`, then `done`. Between the first and the last come `progress` and `preview` if the request asks for them.
     """
+    Cancel: _aio.UnaryUnaryMultiCallable[_generator_pb2.CancelRequest, _generator_pb2.CancelResponse]  # type: ignore[assignment]
+    """Ends a generation that is running, whichever transport it came by."""
     ListModels: _aio.UnaryUnaryMultiCallable[_generator_pb2.ListModelsRequest, _generator_pb2.ListModelsResponse]  # type: ignore[assignment]
     """All versions of all models known here, by name and version, also those that failed to load."""
     GetModel: _aio.UnaryUnaryMultiCallable[_generator_pb2.GetModelRequest, _generator_pb2.Model]  # type: ignore[assignment]
@@ -100,6 +104,14 @@ class GeneratorServicer(metaclass=_abc_1.ABCMeta):
         """Makes n samples and tells of each as it is finished, not necessarily in order of index: `accepted`, then n times
         `sample`, then `done`. Between the first and the last come `progress` and `preview` if the request asks for them.
         """
+
+    @_abc_1.abstractmethod
+    def Cancel(
+        self,
+        request: _generator_pb2.CancelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generator_pb2.CancelResponse, _abc.Awaitable[_generator_pb2.CancelResponse]]:
+        """Ends a generation that is running, whichever transport it came by."""
 
     @_abc_1.abstractmethod
     def ListModels(
