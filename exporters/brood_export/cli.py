@@ -15,6 +15,8 @@ from brood.store.store import read_bundle, zoo_root
 from brood_export.bundle import BundleExists
 from brood_export.card import operations
 from brood_export.families import Misfit
+from brood_export.function_graph import NotImportable
+from brood_export.functions import DESCRIPTION, LICENSE, FunctionTitle, import_onnx
 from brood_export.parity import ParityFailed, table
 from brood_export.targets import TARGETS
 from brood_export.zoo import training
@@ -29,7 +31,7 @@ def plain_errors() -> Iterator[None]:
     """What can go wrong becomes one line and exit code 1."""
     try:
         yield
-    except (BroodError, ParityFailed, BundleExists, Misfit, FileNotFoundError) as error:
+    except (BroodError, ParityFailed, BundleExists, Misfit, NotImportable, FileNotFoundError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -37,6 +39,17 @@ def plain_errors() -> Iterator[None]:
 @click.version_option(brood.__version__)
 def main() -> None:
     """Trained torch models in, bundles out."""
+
+
+def sizes(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, int]:
+    """``NAME=SIZE``, any number of times."""
+    found = {}
+    for text in given:
+        name, _, size = text.rpartition("=")
+        if not name or not size.isdecimal():
+            raise click.BadParameter(f"{text!r} is not NAME=SIZE with a whole number")
+        found[name] = int(size)
+    return found
 
 
 @main.group()
@@ -80,6 +93,24 @@ def export(names: tuple[str, ...], out: Path, checkpoints: Path, runtime: str) -
 
 def say_for(name: str) -> Callable[[str], None]:
     return lambda doing: click.echo(f"{name}: {doing} ...", err=True)
+
+
+@main.command("import")
+@click.argument("graph", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--name", required=True, help="Of the model.")
+@click.option("--version", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--out", type=Folder, default=Path("models"), show_default=True, help="Store to write to.")
+@click.option("--dims", multiple=True, callback=sizes, metavar="NAME=SIZE", help="Of an open axis; repeatable.")
+@click.option("--description", default=DESCRIPTION, help="For people.")
+@click.option("--license", "license_", default=LICENSE, help="SPDX expression of the weights' licence.")
+def import_(
+    graph: Path, name: str, version: int, out: Path, dims: dict[str, int], description: str, license_: str
+) -> None:
+    """Make a bundle of any ONNX file, served with the file's own names and types."""
+    with plain_errors():
+        made = import_onnx(graph, FunctionTitle(name, version, description, license_), out, dims=dims)
+        manifest = read_bundle(made).manifest
+    click.echo(f"{made}\n\n{summary(manifest)}")
 
 
 @main.command()
