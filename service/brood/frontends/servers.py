@@ -8,16 +8,17 @@ import math
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from ipaddress import ip_address
+from dataclasses import dataclass, field
 
 import grpc
 import uvicorn
 
+from brood.access.gate import Gate, open_gate
 from brood.dataplane.plane import DataPlane
 from brood.frontends.grpc.server import GrpcOptions, build_server
 from brood.frontends.http.app import HttpOptions, build_app
-from brood.frontends.http.hosts import LOOPBACK
+from brood.frontends.http.hosts import in_authority, own_names
+from brood.frontends.tls import Tls, grpc_credentials, server_context
 
 BACKLOG = 2048  # connections waiting to be accepted
 KEEP_ALIVE_S = 75  # longer than load balancers keep idle connections, so that they close first
@@ -41,12 +42,14 @@ class PortInUse(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """Where to listen."""
+    """Where to listen, and whom to let in."""
 
     host: str  # address or name
     http_port: int  # 0: any
     grpc_port: int  # 0: any
     names: tuple[str, ...] = ()  # more names that callers may know a loopback server by
+    gate: Gate = field(default_factory=open_gate)  # that both pass
+    tls: Tls | None = None  # None: in the clear
 
 
 class Servers:
@@ -67,13 +70,14 @@ class Servers:
         Raises:
             PortInUse: somebody listens on one of the ports already; nothing is left open.
             OSError: this machine has no such address, or the port may not be used.
+            TlsError: a certificate cannot be used.
         """
         options = self._options
         listener = listen(options.host, options.http_port, "http")
         self.http_port = listener.getsockname()[1]
         try:
-            rpc = build_server(self._plane, GrpcOptions())
-            self.grpc_port = _bind_grpc(rpc, options.host, options.grpc_port)
+            rpc = build_server(self._plane, GrpcOptions(gate=options.gate))
+            self.grpc_port = _bind_grpc(rpc, options)
         except BaseException:
             listener.close()
             raise
@@ -116,25 +120,22 @@ def listen(host: str, port: int, name: str) -> socket.socket:
     return listener
 
 
-def _bind_grpc(server: grpc.aio.Server, host: str, port: int) -> int:
+def _bind_grpc(server: grpc.aio.Server, options: ServerOptions) -> int:
     # gRPC tells no reasons, and logs on its own: whether the port is free is found out before.
-    listen(host, port, "grpc").close()
+    listen(options.host, options.grpc_port, "grpc").close()
+    address = f"{in_authority(options.host)}:{options.grpc_port}"
     try:
-        return server.add_insecure_port(f"{_authority(host)}:{port}")
+        if options.tls is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, grpc_credentials(options.tls))
     except RuntimeError as error:
-        raise PortInUse(port, "grpc") from error
-
-
-def _authority(host: str) -> str:
-    """A host as it stands in front of ``:port``."""
-    return f"[{host}]" if ":" in host else host.lower()
+        raise PortInUse(options.grpc_port, "grpc") from error
 
 
 def _config(plane: DataPlane, options: ServerOptions) -> uvicorn.Config:
-    own = {_authority(options.host), *(name.lower() for name in options.names)}
-    hosts = LOOPBACK | own if _is_loopback(options.host) else None
+    tls = None if options.tls is None else server_context(options.tls)
     return uvicorn.Config(
-        build_app(plane, HttpOptions(hosts)),
+        build_app(plane, HttpOptions(own_names(options.host, options.names), options.gate)),
         http="httptools",
         ws="none",
         lifespan="off",
@@ -143,14 +144,8 @@ def _config(plane: DataPlane, options: ServerOptions) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
+        ssl_context_factory=None if tls is None else lambda *_: tls,
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 class _Uvicorn(uvicorn.Server):

@@ -26,9 +26,9 @@ TINY = {"model": "tiny", "seed": 7}
 class Running:
     """Servers on free ports over a fake backend."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
         self.backend = FakeBackend()
-        self.plane = DataPlane(self.backend, Limits(max_body_bytes=2**20), FakeObserver())
+        self.plane = DataPlane(self.backend, limits or Limits(max_body_bytes=2**20), FakeObserver())
         self.servers = Servers(self.plane, ServerOptions(LOOPBACK, 0, 0, names=("Brood.Test",)))
         self.stopped = False
 
@@ -114,6 +114,39 @@ async def test_a_caller_that_leaves_cancels(running: Running) -> None:
     assert running.backend.closed == []
     task.cancel()
     assert await asyncio.wait_for(running.backend.ended.get(), 5) == request_id
+
+
+async def test_a_stream_comes_as_it_is_made_and_ends_when_its_caller_leaves(running: Running) -> None:
+    running.backend.held = asyncio.Event()
+    async with running.client.stream("POST", "/v1/generations", json=TINY | {"stream": True}) as response:
+        lines = response.aiter_lines()
+        assert [await anext(lines) for _ in range(2)] == ["event: accepted", "id: 0"]
+        request_id = response.headers["x-request-id"]
+        assert running.backend.closed == []
+    assert await asyncio.wait_for(running.backend.ended.get(), 5) == request_id
+    assert (await running.client.get("/healthz")).status_code == 200
+
+
+async def test_a_generation_is_cancelled_from_another_connection(running: Running) -> None:
+    running.backend.held = asyncio.Event()
+    task = asyncio.ensure_future(running.client.post("/v1/generations", json=TINY))
+    request_id = await running.backend.started.get()
+    assert (await running.client.delete(f"/v1/generations/{request_id}")).status_code == 204
+    assert (await task).json()["error"]["code"] == "cancelled"
+
+
+async def test_a_body_that_does_not_come_ends_the_connection() -> None:
+    running = Running(Limits(body_idle_s=0.05))
+    await running.start()
+    reader, writer = await asyncio.open_connection(LOOPBACK, running.servers.http_port)
+    head = ["POST /v1/generations HTTP/1.1", "Host: localhost", "Content-Type: application/json"]
+    writer.write("\r\n".join([*head, "Content-Length: 100", "", '{"model"']).encode())
+    answer = await asyncio.wait_for(reader.read(), 5)  # to the end of the connection
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"request_timeout"' in answer
+    writer.close()
+    assert (await running.client.post("/v1/generations", json=TINY)).status_code == 200
+    await running.stop()
 
 
 async def test_stopping_lets_running_requests_end(running: Running) -> None:

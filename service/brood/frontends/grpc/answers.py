@@ -76,6 +76,7 @@ def _output(content: Content) -> pb.Output:
     if not isinstance(content, Encoded):
         return pb.Output(scalar=value_of(content))
     tensor = pb.Tensor(content=content.content, format=content.format, dtype=content.dtype, shape=content.shape)
+    tensor.range.extend(content.range or ())
     return pb.Output(tensor=tensor)
 
 

@@ -29,14 +29,14 @@ def guarded(read: Callable[[bytes], Asked], method: Method[Asked]) -> Callable[[
     """
 
     async def handler(content: bytes, context: Context) -> Any:
-        request_id = _request_id(context)
+        request_id = request_id_in(context)
         try:
             return await method(read(content), context, request_id)
         except BroodError as error:
-            await _refuse(context, error, request_id)
+            await refuse(context, error, request_id)
         except Exception:
             logger.exception("request %s failed", request_id)
-            await _refuse(context, Internal("an error of the server; its log has the details"), request_id)
+            await refuse(context, Internal("an error of the server; its log has the details"), request_id)
 
     return handler
 
@@ -53,10 +53,12 @@ def parsed(kind: type[Kind], content: bytes) -> Kind:
         raise InvalidArgument(f"the request is not a {kind.DESCRIPTOR.full_name} message") from error
 
 
-def _request_id(context: Context) -> str:
+def request_id_in(context: Context) -> str:
+    """The caller's own id of a call, or a new one."""
     given = (str(value) for key, value in context.invocation_metadata() or () if key == "x-request-id")
     return request_id_of(next(given, None))
 
 
-async def _refuse(context: Context, error: BroodError, request_id: str) -> NoReturn:
+async def refuse(context: Context, error: BroodError, request_id: str) -> NoReturn:
+    """End a call with the status of an error."""
     await context.abort(status_of(error), details_of(error), trailers_of(error, request_id))

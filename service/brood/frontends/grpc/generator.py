@@ -24,7 +24,7 @@ from brood.frontends.grpc.answers import (
 )
 from brood.frontends.grpc.calls import Context, guarded, parsed
 from brood.frontends.grpc.models import model_message
-from brood.protocol.errors import BroodError, DeadlineExceeded, Internal, PayloadTooLarge
+from brood.protocol.errors import BroodError, DeadlineExceeded, Internal, PayloadTooLarge, invalid
 from brood.protocol.events import Accepted, Done, Event, Failed, Preview, Progress, Sample
 from brood.protocol.requests import GenerateRequest, OutputChoice, complaint
 from brood.protocol.wire import generator_pb2 as pb
@@ -35,10 +35,10 @@ PROTOCOL = "grpc"  # what the observer calls this transport
 
 
 class Generator:
-    """The service over one data plane."""
+    """The service over one data plane, with answers of at most ``max_message_bytes``."""
 
-    def __init__(self, plane: DataPlane) -> None:
-        self._plane = plane
+    def __init__(self, plane: DataPlane, max_message_bytes: int) -> None:
+        self._plane, self._most = plane, max_message_bytes
 
     def handler(self) -> grpc.GenericRpcHandler[Any, Any]:
         """The service, for a server."""
@@ -48,6 +48,7 @@ class Generator:
         methods = {
             "Generate": unary(guarded(self._read, self.generate)),
             "GenerateStream": stream(guarded(self._read, self.generate_stream), response_serializer=_serialized),
+            "Cancel": unary(guarded(partial(parsed, pb.CancelRequest), self.cancel), response_serializer=_serialized),
             "ListModels": unary(list_models, response_serializer=_serialized),
             "GetModel": unary(get_model, response_serializer=_serialized),
         }
@@ -59,9 +60,8 @@ class Generator:
         Cancelling the call cancels this, and so the generation.
         """
         answer = await self._plane.answer(_in_time(request, context), request_id, PROTOCOL)
-        most = self._plane.limits.max_body_bytes
-        if answer.size > most:
-            text = f"n: {request.n} samples are {answer.size} bytes, and a message has at most {most}"
+        if answer.size > self._most:
+            text = f"n: {request.n} samples are {answer.size} bytes, and a message has at most {self._most}"
             raise PayloadTooLarge(f"{text}; allowed: fewer samples, or as many by GenerateStream", field="n")
         return await self._plane.offload.run(response_s(answer), _response, answer)
 
@@ -71,6 +71,12 @@ class Generator:
         async with aclosing(self._plane.generate(_in_time(request, context), request_id, PROTOCOL)) as events:
             async for event in events:
                 await context.write(await translate(event))
+
+    async def cancel(self, request: pb.CancelRequest, context: Context, request_id: str) -> pb.CancelResponse:
+        """End a generation."""
+        if not request.id:
+            raise invalid("id", request.id, "the id of a generation, which is not empty")
+        return pb.CancelResponse(cancelled=self._plane.cancel(request.id))
 
     async def list_models(
         self, request: pb.ListModelsRequest, context: Context, request_id: str
@@ -124,7 +130,7 @@ class _Stream:
 
     async def _encoded(self, accepted: Accepted, sample: Sample | Preview) -> EncodedSample:
         start = time.perf_counter()
-        encoded = await self._plane.encode(accepted, sample, self._output.format)
+        encoded = await self._plane.encode(accepted, sample, self._output)
         self._encode_s += time.perf_counter() - start
         return encoded
 

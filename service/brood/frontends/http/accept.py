@@ -1,4 +1,4 @@
-"""In which form a caller wants the answer: JSON, or one output's bytes (RFC 9110 section 12.5.1)."""
+"""In which form a caller wants the answer: JSON, events, one output's bytes, or a file of all (RFC 9110, 12.5.1)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,21 @@ from typing import Literal
 from brood.protocol.errors import NotAcceptable, show
 from brood.protocol.manifest import Operation
 
-Form = Literal["json", "png", "npy"]
+File = Literal["png", "webp", "jpeg", "npy"]  # one output of one sample
+Collection = Literal["safetensors", "zip"]  # all samples
+Form = Literal["json", File, Collection, "events"]
 
-FORMS: Mapping[str, Form] = {"application/json": "json", "image/png": "png", "application/x-npy": "npy"}
+FORMS: Mapping[str, Form] = {
+    "application/json": "json",
+    "image/png": "png",
+    "image/webp": "webp",
+    "image/jpeg": "jpeg",
+    "application/x-npy": "npy",
+    "application/x-safetensors": "safetensors",
+    "application/zip": "zip",
+    "text/event-stream": "events",
+}
+WHOLE: tuple[Form, ...] = ("json", "safetensors", "zip")  # hold all samples
 MEDIA_TYPES: Mapping[Form, str] = {form: media_type for media_type, form in FORMS.items()}
 
 
@@ -47,18 +59,32 @@ def _liking(ranges: list[tuple[str, float]], media_type: str) -> tuple[float, in
     return quality, exactness
 
 
-def only_output(operation: Operation, form: Form, n: int) -> str:
+def check_stream(form: Form, stream: bool) -> None:
+    """Hold the form against whether the request asks for a stream, which is JSON by default, too.
+
+    Raises:
+        NotAcceptable: they do not go together.
+    """
+    if form == "events" and not stream:
+        text = f'Accept: {MEDIA_TYPES[form]} is given where the request says "stream": true; or send Accept: '
+        raise NotAcceptable(text + MEDIA_TYPES["json"], field="Accept")
+    if stream and form not in ("json", "events"):
+        text = f"stream: true is answered with {MEDIA_TYPES['events']}, not {MEDIA_TYPES[form]}; offered: "
+        raise NotAcceptable(text + ", ".join((MEDIA_TYPES["events"], MEDIA_TYPES["json"])), field="Accept")
+
+
+def only_output(operation: Operation, form: File, n: int) -> str:
     """The one output whose bytes are the answer.
 
     Raises:
         NotAcceptable: several samples, or not exactly one output of that form; the message says what to do.
     """
-    advice = f"or send Accept: {MEDIA_TYPES['json']}"
+    advice = f"or send Accept: {', '.join(media_type for media_type, form in FORMS.items() if form in WHOLE)}"
     if n != 1:
         raise NotAcceptable(
             f"Accept: {MEDIA_TYPES[form]} gives one sample, but n is {n}; ask for n=1, {advice}", field="n"
         )
-    kinds = {"image"} if form == "png" else {"image", "tensor"}
+    kinds = {"image", "tensor"} if form == "npy" else {"image"}
     names = [name for name, output in operation.outputs.items() if output.kind in kinds]
     if len(names) != 1:
         text = f"Accept: {MEDIA_TYPES[form]} gives one output, but this operation has {len(names)} of that kind; "

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
+from brood.access.gate import Gate, open_gate
+from brood.dataplane.ids import PATTERN
 from brood.dataplane.plane import DataPlane
+from brood.frontends.http import oip, openai
 from brood.frontends.http.border import Border
 from brood.frontends.http.docs import Docs
 from brood.frontends.http.generations import Generations
+from brood.frontends.http.guard import Guard
 from brood.frontends.http.health import Health
 from brood.frontends.http.models import Models
 from brood.frontends.http.pages import root
@@ -23,18 +28,37 @@ class HttpOptions:
     # Names a Host header may have, in lower case, without port; None: any. A server on loopback must name its own, or a
     # web page could reach it through a name that it lets point here (DNS rebinding).
     hosts: frozenset[str] | None
+    gate: Gate = field(default_factory=open_gate)  # shared by all transports
 
 
 def build_app(plane: DataPlane, options: HttpOptions) -> ASGIApp:
     """The application over a data plane."""
-    return Border(Router(routes(plane), redirect_slashes=False), options.hosts)
+    return Border(Guard(Router(routes(plane), redirect_slashes=False), options.gate, plane), options.hosts)
+
+
+class RequestIdConvertor(Convertor[str]):
+    """A request id in an address; it may have slashes."""
+
+    regex = PATTERN.pattern
+
+    def convert(self, value: str) -> str:
+        """As it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """As it is."""
+        return value
+
+
+register_url_convertor("request_id", RequestIdConvertor())
 
 
 def routes(plane: DataPlane) -> list[Route]:
     """Every address."""
-    models, health, docs = Models(plane), Health(plane), Docs(plane)
+    models, health, docs, generations = Models(plane), Health(plane), Docs(plane), Generations(plane)
     return [
-        Route("/v1/generations", Generations(plane).create, methods=["POST"]),
+        Route("/v1/generations", generations.create, methods=["POST"]),
+        Route("/v1/generations/{id:request_id}", generations.delete, methods=["DELETE"]),
         Route("/v1/models", models.index),
         Route("/v1/models/{name}", models.show),
         Route("/healthz", health.live),
@@ -42,5 +66,7 @@ def routes(plane: DataPlane) -> list[Route]:
         Route("/openapi.json", docs.openapi),
         Route("/docs", docs.page),
         Route("/docs/{file}", docs.file),
+        *openai.routes(plane),
+        *oip.routes(plane),
         Route("/", root),
     ]

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from brood.dataplane.ids import request_id_of
 from brood.frontends.http.errors import error_response, foreign
 from brood.frontends.http.hosts import check_host
+from brood.observe.trace import Trace, trace_of
 from brood.protocol.errors import BroodError, Internal, NotReady
 
 logger = logging.getLogger(__name__)
@@ -29,13 +30,17 @@ class Border:
         request_id = request_id_of(first(headers, b"x-request-id"))
         # The router raises for what it cannot find only where it is part of an app.
         scope["app"], scope["state"] = self, {"request_id": request_id}
+        named = [(b"x-request-id", request_id.encode())]
+        if (trace := traced(headers)) is not None:
+            scope["state"]["trace_id"] = trace.trace_id
+            named.append((b"traceresponse", trace.header().encode()))
         started = False
 
         async def send_named(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                message["headers"] = [*message["headers"], *named]
             await send(message)
 
         try:
@@ -46,16 +51,23 @@ class Border:
             # The server cancels what outlives its grace when it stops; this is the outermost frame of that task.
             if not started:
                 stopped = NotReady("the server stopped before this was finished")
-                await error_response(stopped, request_id, error)(scope, receive, send_named)
+                await error_response(stopped, request_id, error, scope["path"])(scope, receive, send_named)
         except Exception as error:
             if started:  # too late for another answer: let the server close the connection
                 raise
-            await error_response(known(error, scope, request_id), request_id, error)(scope, receive, send_named)
+            told = error_response(known(error, scope, request_id), request_id, error, scope["path"])
+            await told(scope, receive, send_named)
 
 
 def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
     """The first header of a (lower-case) name."""
     return next((value.decode("latin-1") for key, value in headers if key == name), None)
+
+
+def traced(headers: Iterable[tuple[bytes, bytes]]) -> Trace | None:
+    """The trace that a request says it is part of; None: it does not say so. Who says it twice gets a new one."""
+    given = [value.decode("latin-1") for key, value in headers if key == b"traceparent"]
+    return trace_of(given[0] if len(given) == 1 else "") if given else None
 
 
 def known(error: Exception, scope: Scope, request_id: str) -> BroodError:
@@ -64,5 +76,5 @@ def known(error: Exception, scope: Scope, request_id: str) -> BroodError:
         return error
     if isinstance(error, HTTPException):
         return foreign(error, scope)
-    logger.error("request %s failed", request_id, exc_info=error)
+    logger.error("request %s failed", request_id, exc_info=error, extra=scope.get("state"))
     return Internal("an error of the server; its log has the details")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -19,12 +20,19 @@ class until_disconnect:  # noqa: N801 - reads like asyncio.timeout
 
     The body must have been read to its end before.
 
+    Args:
+        receive: of the request.
+        after_s: when to begin to look.
+        gone: called as soon as the caller is gone, before the work is told.
+
     Raises:
         Cancelled: the caller went away.
     """
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
+    def __init__(
+        self, receive: Receive, *, after_s: float = LOOK_AFTER_S, gone: Callable[[], object] = lambda: None
+    ) -> None:
+        self._receive, self._after_s, self._tell = receive, after_s, gone
         self._gone = False
         self._watcher: asyncio.Task[None] | None = None
 
@@ -32,7 +40,7 @@ class until_disconnect:  # noqa: N801 - reads like asyncio.timeout
         task = asyncio.current_task()
         assert task is not None
         self._task, self._cancelling = task, task.cancelling()
-        self._timer = asyncio.get_running_loop().call_later(LOOK_AFTER_S, self._look)
+        self._timer = asyncio.get_running_loop().call_later(self._after_s, self._look)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -50,4 +58,5 @@ class until_disconnect:  # noqa: N801 - reads like asyncio.timeout
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._gone = True
+        self._tell()
         self._task.cancel()

@@ -13,6 +13,7 @@ from swagger_ui_bundle import swagger_ui_path
 
 from brood.dataplane.plane import DataPlane
 from brood.frontends.http.openapi import document
+from brood.frontends.http.pages import coded
 from brood.protocol.errors import RouteNotFound
 
 PAGE = b"""<!DOCTYPE html>
@@ -39,9 +40,10 @@ class Docs:
     def __init__(self, plane: DataPlane) -> None:
         self._plane = plane
 
-    async def openapi(self, _: Request) -> Response:
+    async def openapi(self, request: Request) -> Response:
         """The document, with the models that are here now."""
-        return Response(to_json(document(self._plane.models())), media_type="application/json")
+        content = to_json(document(self._plane.models()))
+        return await coded(self._plane.offload, request, content, "application/json")
 
     async def page(self, _: Request) -> Response:
         """The viewer."""

@@ -1,4 +1,4 @@
-"""``POST /v1/generations``."""
+"""``POST /v1/generations`` and ``DELETE /v1/generations/{id}``."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from starlette.responses import Response
 
 from brood.dataplane.plane import DataPlane
 from brood.dataplane.result import Answer
-from brood.frontends.http.accept import MEDIA_TYPES, Form, only_output, wanted_form
-from brood.frontends.http.body import check_type, parse, read_body
+from brood.frontends.http.accept import MEDIA_TYPES, Form, check_stream, only_output, wanted_form
+from brood.frontends.http.body import HttpGenerateRequest, boundary_of, parse, whole_body
 from brood.frontends.http.disconnect import until_disconnect
+from brood.frontends.http.events import EventAnswer, EventWords
+from brood.frontends.http.files import as_safetensors, as_zip
+from brood.frontends.http.multipart import PER_BYTE_S as PART_BYTE_S
+from brood.frontends.http.multipart import parse_multipart
+from brood.frontends.http.pages import coded
 from brood.frontends.http.render import PER_BYTE_S, content_of, headers_of, render
-from brood.protocol.errors import BroodError
-from brood.protocol.requests import GenerateRequest, OutputChoice
+from brood.protocol.errors import BroodError, GenerationNotFound, InvalidArgument, show
+from brood.protocol.requests import OutputChoice
 
 PROTOCOL = "http"
+KEY = "Idempotency-Key"
 
 
 class Generations:
@@ -23,29 +29,78 @@ class Generations:
     def __init__(self, plane: DataPlane) -> None:
         self._plane = plane
 
-    async def create(self, request: Request) -> Response:
-        """Make samples and answer when all are finished."""
+    async def create(self, request: Request) -> Response | EventAnswer:
+        """Make samples and answer when all are finished, or as they are."""
         try:
-            form, asked, output = await self._read(request)
+            form = wanted_form(request.headers.get("accept", "*/*"))
+            asked, output = self._formed(await self._read(request), form)
+            key = request.headers.get(KEY)
+            if asked.stream:
+                refuse_key(key)
         except BroodError as error:
             self._plane.refused(error, PROTOCOL)
             raise
+        request_id = request.state.request_id
+        if asked.stream:
+            events = self._plane.generate(asked, request_id, PROTOCOL)
+            words = EventWords(self._plane, asked.output, request_id)
+            return EventAnswer(self._plane, await anext(events), events, words)
         with until_disconnect(request.receive):
-            answer = await self._plane.answer(asked, request.state.request_id, PROTOCOL)
-            return await self._response(answer, form, output)
+            answer = await self._plane.answer(asked, request_id, PROTOCOL, idempotency_key=key)
+            return await self._response(request, answer, form, output)
 
-    async def _read(self, request: Request) -> tuple[Form, GenerateRequest, str]:
-        """The form of the answer, what is asked for, and the output whose bytes are wanted (if any)."""
-        form = wanted_form(request.headers.get("accept", "*/*"))
-        check_type(request.headers)
-        asked = parse(await read_body(request.headers, request.receive, self._plane.limits.max_body_bytes))
-        if form == "json":
-            return form, asked, ""
-        output = only_output(self._plane.operation(asked), form, asked.n)
-        return form, asked.model_copy(update={"output": OutputChoice(format=form)}), output
+    async def delete(self, request: Request) -> Response:
+        """Cancel a running generation."""
+        request_id = request.path_params["id"]
+        if not self._plane.cancel(request_id):
+            raise GenerationNotFound(f"id: no generation {show(request_id)} is running; it may have ended", field="id")
+        return Response(status_code=204)
 
-    async def _response(self, answer: Answer, form: Form, output: str) -> Response:
+    async def _read(self, request: Request) -> HttpGenerateRequest:
+        boundary = boundary_of(request.headers.get("content-type", ""))
+        body = await whole_body(request, self._plane)
+        if boundary is None:
+            return parse(body)
+        return await self._plane.offload.run(PART_BYTE_S * len(body), parse_multipart, body, boundary)
+
+    def _formed(self, asked: HttpGenerateRequest, form: Form) -> tuple[HttpGenerateRequest, str]:
+        """The request with outputs as the form needs them, and the output whose bytes are wanted (if any)."""
+        check_stream(form, asked.stream)
+        output = ""
+        match form:
+            case "png" | "webp" | "jpeg" | "npy":
+                output = only_output(self._plane.operation(asked), form, asked.n)
+                choice = asked.output if asked.output.format == form else OutputChoice(format=form)
+            case "safetensors":
+                choice = OutputChoice(format="raw")
+            case _:
+                return asked, output
+        return asked.model_copy(update={"output": choice}), output
+
+    async def _response(self, request: Request, answer: Answer, form: Form, output: str) -> Response:
+        headers = {"Idempotent-Replayed": "true"} if answer.replayed else {}
+        writing_s = PER_BYTE_S * answer.size
+        match form:
+            case "zip":
+                content = await self._plane.offload.run(writing_s, as_zip, answer)
+            case "safetensors":
+                content = await self._plane.offload.run(writing_s, as_safetensors, answer)
+            case "json" | "events":
+                content = await self._plane.offload.run(writing_s, render, answer)
+            case _:
+                content = content_of(answer, output)
         if form != "json":
-            return Response(content_of(answer, output), headers=headers_of(answer), media_type=MEDIA_TYPES[form])
-        body = await self._plane.offload.run(PER_BYTE_S * answer.size, render, answer)
-        return Response(body, media_type=MEDIA_TYPES[form])
+            headers |= headers_of(answer)
+        if form in ("json", "npy"):
+            return await coded(self._plane.offload, request, content, MEDIA_TYPES[form], headers)
+        return Response(content, headers=headers, media_type=MEDIA_TYPES[form])
+
+
+def refuse_key(key: str | None) -> None:
+    """Hold the idempotency key of a request that streams against what there is.
+
+    Raises:
+        InvalidArgument: there is one.
+    """
+    if key is not None:
+        raise InvalidArgument(f"{KEY}: a stream is not kept; allowed: no key, or no stream", field=KEY)

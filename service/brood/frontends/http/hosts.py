@@ -5,10 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from brood.access.exposure import is_loopback
 from brood.protocol.errors import HostRefused, show
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 FORM = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(:[0-9]*)?")  # name or address, then perhaps a port
+
+
+def own_names(host: str, more: Collection[str]) -> frozenset[str] | None:
+    """The names that a server on an address answers to; None: any, because others reach it under names of theirs."""
+    if not is_loopback(host):
+        return None
+    return LOOPBACK | {in_authority(host), *(name.lower() for name in more)}
+
+
+def in_authority(host: str) -> str:
+    """A host as it stands in front of ``:port``."""
+    return f"[{host}]" if ":" in host else host.lower()
 
 
 def check_host(header: str | None, names: Collection[str]) -> None:

@@ -7,31 +7,47 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from brood.dataplane.result import Answer, Content
+from brood.dataplane.result import Answer, Content, EncodedSample, Timing
 from brood.media.encode import Encoded
 from brood.protocol.errors import Internal
+from brood.protocol.events import Accepted, Usage
 
+Words = dict[str, Any]
 PER_BYTE_S = 3e-9  # base64 and JSON, per byte of content, measured
 
 
 def render(answer: Answer) -> bytes:
     """The JSON body; numbers that JSON has not (infinities) become null."""
-    accepted, timing, usage = answer.accepted, answer.timing, answer.usage
-    body = {
+    samples = [sample_words(sample) for sample in answer.samples]
+    return to_json(answer_words(answer, samples), inf_nan_mode="null")
+
+
+def answer_words(answer: Answer, samples: list[Words]) -> Words:
+    """A whole answer, with samples in whatever form."""
+    return {**head_words(answer.accepted), "samples": samples, **end_words(answer.timing, answer.usage)}
+
+
+def head_words(accepted: Accepted) -> Words:
+    """What is known when a generation begins."""
+    return {
         "id": accepted.request_id,
         "model": accepted.model,
         "version": accepted.version,
         "operation": accepted.operation,
         "seed": accepted.seed,
         "determinism": accepted.determinism,
-        "samples": [
-            {
-                "index": sample.index,
-                "seed": sample.seed,
-                "outputs": {name: _plain(content) for name, content in sample.outputs.items()},
-            }
-            for sample in answer.samples
-        ],
+    }
+
+
+def sample_words(sample: EncodedSample) -> Words:
+    """One sample."""
+    outputs = {name: _plain(content) for name, content in sample.outputs.items()}
+    return {"index": sample.index, "seed": sample.seed, "outputs": outputs}
+
+
+def end_words(timing: Timing, usage: Usage) -> Words:
+    """What is known when it has ended."""
+    return {
         "timing": {
             "queue_ms": round(timing.queue_ms, 3),
             "run_ms": round(timing.run_ms, 3),
@@ -39,18 +55,18 @@ def render(answer: Answer) -> bytes:
         },
         "usage": {"rows": usage.rows, "steps": usage.steps},
     }
-    return to_json(body, inf_nan_mode="null")
 
 
 def _plain(content: Content) -> bool | int | float | dict[str, Any]:
     if not isinstance(content, Encoded):
         return content
-    return {
-        "format": content.format,
-        "dtype": content.dtype,
-        "shape": content.shape,
-        "b64": b2a_base64(content.content, newline=False).decode("ascii"),
-    }
+    return content_words(content) | {"b64": b2a_base64(content.content, newline=False).decode("ascii")}
+
+
+def content_words(content: Encoded) -> Words:
+    """What an output's bytes are."""
+    shown = {} if content.range is None else {"range": content.range}
+    return {"format": content.format, "dtype": content.dtype, "shape": content.shape, **shown}
 
 
 def content_of(answer: Answer, output: str) -> bytes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from brood.frontends.http.json_schema import operation_schema
 from brood.protocol.events import Determinism
 from brood.protocol.manifest import DType, Input, Operation, Param, RowShape
 from brood.protocol.models import ModelState, ModelStatus
@@ -20,9 +22,12 @@ class Told(BaseModel):
 class ContentView(Told):
     """A tensor or an image."""
 
-    format: Literal["png", "npy", "raw"] = Field(description="raw: little-endian, C order")
+    format: Literal["png", "webp", "jpeg", "npy", "raw"] = Field(description="raw: little-endian, C order")
     dtype: DType = Field(description="of the decoded array")
     shape: tuple[int, ...] = Field(description="of the decoded array")
+    range: tuple[float, float] | None = Field(
+        default=None, description="of an image as npy or raw: the values that are black and white"
+    )
     b64: str = Field(description="the bytes in base64 (RFC 4648)")
 
 
@@ -65,6 +70,42 @@ class GenerationView(Told):
     usage: UsageView
 
 
+class AcceptedView(Told):
+    """The event ``accepted``: the request is valid and queued."""
+
+    id: str = Field(description="for DELETE /v1/generations/{id}")
+    model: str
+    version: int
+    operation: str
+    seed: int
+    determinism: Determinism
+    n: int
+
+
+class ProgressView(Told):
+    """The event ``progress``."""
+
+    steps: int = Field(description="graph calls made, summed over rows")
+    of: int = Field(description="graph calls that all rows take together")
+    finished: int = Field(description="samples")
+    n: int
+    eta_s: float = Field(description="predicted seconds until the last sample is finished")
+
+
+class PreviewView(SampleView):
+    """The event ``preview``: what an unfinished sample looks like."""
+
+    step: int = Field(description="how many steps it has behind it")
+    of: int = Field(description="how many it takes")
+
+
+class DoneView(Told):
+    """The event ``done``, the last of a good generation."""
+
+    timing: TimingView
+    usage: UsageView
+
+
 class ErrorDetail(Told):
     """What went wrong."""
 
@@ -79,6 +120,19 @@ class ErrorView(Told):
     """The body of every answer that is an error."""
 
     error: ErrorDetail
+
+
+class ListingErrorDetail(ErrorDetail):
+    """What went wrong, for OpenAI's clients as well."""
+
+    type: str = Field(examples=["invalid_request_error"])
+    param: str | None = Field(description="field again")
+
+
+class ListingErrorView(Told):
+    """The body of an error about models."""
+
+    error: ListingErrorDetail
 
 
 class OutputView(Told):
@@ -99,6 +153,9 @@ class OperationView(Told):
     inputs: dict[str, Input]
     outputs: dict[str, OutputView]
     previews: bool = Field(description="whether unfinished samples can be seen")
+    json_schema: dict[str, Any] = Field(
+        alias="schema", description="JSON Schema 2020-12 of the fields params and inputs of a request"
+    )
 
     @classmethod
     def of(cls, operation: Operation, determinism: Determinism | None) -> Self:
@@ -114,6 +171,7 @@ class OperationView(Told):
             inputs=operation.inputs,
             outputs=outputs,
             previews=operation.preview is not None,
+            schema=operation_schema(operation),
         )
 
 
@@ -137,6 +195,10 @@ class ModelView(Told):
     )
     device: str = Field(description="on which it runs")
     state_bytes: int = Field(description="memory that the state of unfinished samples may take")
+    id: str = Field(description="name again, for OpenAI's clients, as are the three that follow")
+    object: Literal["model"] = "model"
+    created: int = Field(description="when the bundle was made, in seconds since 1970; 0: unknown")
+    owned_by: Literal["brood"] = "brood"
 
     @classmethod
     def of(cls, status: ModelStatus) -> Self:
@@ -157,13 +219,34 @@ class ModelView(Told):
             certificate=dict(status.certificate),
             device=status.device,
             state_bytes=status.state_bytes,
+            id=status.name,
+            created=int(manifest.created.timestamp()) if manifest else 0,
         )
+
+
+class ListedView(Told):
+    """A model as OpenAI's clients list it."""
+
+    id: str = Field(description="its name")
+    object: Literal["model"] = "model"
+    created: int = Field(description="when the bundle was made, in seconds since 1970")
+    owned_by: Literal["brood"] = "brood"
 
 
 class ModelsView(Told):
     """All models."""
 
     models: tuple[ModelView, ...] = Field(description="in order of name and version")
+    object: Literal["list"] = "list"
+    data: tuple[ListedView, ...] = Field(description="each name once that is ready, for OpenAI's clients")
+
+    @classmethod
+    def of(cls, statuses: Sequence[ModelStatus]) -> Self:
+        """As the data plane knows them."""
+        models = tuple(ModelView.of(status) for status in statuses)
+        ready = {model.name: model for model in models if model.state == "ready"}  # the newest of each name
+        listed = tuple(ListedView(id=model.id, created=model.created) for model in ready.values())
+        return cls(models=models, data=listed)
 
 
 class ModelReadiness(Told):

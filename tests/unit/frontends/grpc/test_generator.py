@@ -168,6 +168,25 @@ async def test_a_client_that_disappears_cancels_its_generation(
     assert backend.closed == ["mine"]
 
 
+async def test_cancel_ends_a_generation_of_any_call(stub: GeneratorAsyncStub, backend: FakeBackend, ends: Ends) -> None:
+    backend.held = asyncio.Event()
+    events = aiter(stub.GenerateStream(tiny(n=9)))
+    accepted = (await anext(events)).accepted
+    assert (await stub.Cancel(pb.CancelRequest(id=accepted.id))).cancelled
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        [event async for event in events]
+    assert caught.value.code() == grpc.StatusCode.CANCELLED
+    assert (await ends.next())[3] == "cancelled"
+    assert not (await stub.Cancel(pb.CancelRequest(id=accepted.id))).cancelled
+
+
+async def test_cancel_needs_an_id(stub: GeneratorAsyncStub) -> None:
+    error = await error_of(stub.Cancel(pb.CancelRequest()))
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert error.details() == 'id: "" is not allowed; allowed: the id of a generation, which is not empty'
+    assert trailers(error)["brood-error-field"] == "id"
+
+
 @pytest.mark.parametrize("deadline_ms", [None, 5_000.0, 3_600_000.0])
 async def test_the_earlier_deadline_counts(
     stub: GeneratorAsyncStub, backend: FakeBackend, deadline_ms: float | None
@@ -283,14 +302,21 @@ async def test_a_message_too_large_is_refused_while_others_proceed(
     assert len(backend.submitted) == 1
 
 
-async def test_an_answer_too_large_is_refused_in_words(stub: GeneratorAsyncStub) -> None:
-    error = await error_of(stub.Generate(tiny(n=400)))
+async def test_an_answer_may_be_larger_than_a_request(stub: GeneratorAsyncStub, plane: DataPlane) -> None:
+    answer = await stub.Generate(tiny(n=400))
+    assert answer.ByteSize() > plane.limits.max_body_bytes
+
+
+async def test_an_answer_too_large_is_refused_in_words(plane: DataPlane) -> None:
+    async with grpc_server(plane, max_message_bytes=2**20) as target, grpc.aio.insecure_channel(target) as channel:
+        stub: GeneratorAsyncStub = GeneratorStub(channel)
+        error = await error_of(stub.Generate(tiny(n=400)))
+        events = [event async for event in stub.GenerateStream(tiny(n=400))]
     assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert error.details() == (
         f"n: 400 samples are {400 * 28 * 28 * 4} bytes, and a message has at most {2**20}; "
         "allowed: fewer samples, or as many by GenerateStream"
     )
-    events = [event async for event in stub.GenerateStream(tiny(n=400))]
     assert len(events) == 402
 
 

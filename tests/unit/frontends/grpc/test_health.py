@@ -24,7 +24,7 @@ def finish_loading(backend: FakeBackend) -> None:
     ]
 
 
-@pytest.mark.parametrize("service", ["", "brood.v1.Generator"])
+@pytest.mark.parametrize("service", ["", "brood.v1.Generator", "inference.GRPCInferenceService"])
 async def test_check_follows_readiness(
     health: HealthStub, backend: FakeBackend, plane: DataPlane, service: str
 ) -> None:
@@ -40,7 +40,8 @@ async def test_check_of_an_unknown_service(health: HealthStub) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await health.Check(HealthCheckRequest(service="brood.v2.Generator"))
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
-    assert caught.value.details() == "no service 'brood.v2.Generator'; there are: '', 'brood.v1.Generator'"
+    known = "'', 'brood.v1.Generator', 'inference.GRPCInferenceService'"
+    assert caught.value.details() == f"no service 'brood.v2.Generator'; there are: {known}"
 
 
 async def test_watch_tells_of_every_change(health: HealthStub, backend: FakeBackend) -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from starlette.datastructures import Headers
 from starlette.types import Message
 
-from brood.frontends.http.body import MOST_KEYS, MOST_VALUES, check_type, parse, read_body
-from brood.protocol.errors import Cancelled, PayloadTooLarge, UnsupportedMediaType
+from brood.frontends.http.body import MOST_KEYS, MOST_VALUES, boundary_of, parse, read_body
+from brood.protocol.errors import Cancelled, PayloadTooLarge, RequestTimeout, UnsupportedMediaType
+from helpers.clock import LoopClock, loop_clock
 
 
 class Chunks:
@@ -50,25 +53,62 @@ async def test_a_caller_that_leaves_while_sending() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"']
+    ("given", "boundary"),
+    [
+        ("application/json", None),
+        ("Application/JSON; charset=UTF-8", None),
+        ('application/json;charset="utf-8"', None),
+        ("multipart/form-data; boundary=abc", "abc"),
+        ('Multipart/Form-Data; boundary="a b"', "a b"),
+    ],
 )
-def test_types_that_are_read(given: str) -> None:
-    check_type(Headers({"content-type": given}))
+def test_types_that_are_read(given: str, boundary: str | None) -> None:
+    assert boundary_of(given) == boundary
 
 
 @pytest.mark.parametrize(
-    ("headers", "field"),
+    "given",
     [
-        ({}, "Content-Type"),
-        ({"content-type": "text/json"}, "Content-Type"),
-        ({"content-type": "application/json; charset=utf-16"}, "Content-Type"),
-        ({"content-type": "application/json", "content-encoding": "gzip"}, "Content-Encoding"),
+        "",
+        "text/json",
+        "application/json; charset=utf-16",
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        "multipart/mixed; boundary=abc",
+        "multipart/form-data; boundary=" + "x" * 71,
     ],
 )
-def test_types_that_are_not_read(headers: dict[str, str], field: str) -> None:
-    with pytest.raises(UnsupportedMediaType) as caught:
-        check_type(Headers(headers))
-    assert caught.value.field == field
+def test_types_that_are_not_read(given: str) -> None:
+    with pytest.raises(UnsupportedMediaType, match=r"application/json, or multipart/form-data with a bound") as caught:
+        boundary_of(given)
+    assert caught.value.field == "Content-Type"
+
+
+class Dripping:
+    """Sends a byte at a time, as long as the clock of a test is moved on."""
+
+    def __init__(self, clock: LoopClock, every_s: float) -> None:
+        self._clock, self._every_s = clock, every_s
+
+    async def receive(self) -> Message:
+        self._clock.skip(self._every_s)
+        await asyncio.sleep(0)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+
+async def test_a_body_that_stops_coming_is_given_up() -> None:
+    async def silent() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with pytest.raises(RequestTimeout, match=r"0 bytes so far; allowed: 0\.001 s without any, 60 s in all"):
+        await read_body(Headers(), silent, 100, idle_s=0.001, total_s=60.0)
+
+
+async def test_a_body_that_drips_for_too_long_is_given_up() -> None:
+    with loop_clock() as clock, pytest.raises(RequestTimeout, match="6 bytes so far") as caught:
+        await read_body(Headers(), Dripping(clock, 2.0).receive, 100, idle_s=3.0, total_s=11.0)
+    assert caught.value.field is None
 
 
 @pytest.mark.parametrize("body", [b"[" + b"0," * (MOST_VALUES + 1) + b"0]", b'{"a":0}' * (MOST_KEYS + 1)])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
@@ -22,8 +23,26 @@ async def test_an_unfit_request_id_is_replaced(service: Service, given: str) -> 
     assert response.headers["x-request-id"] not in ("", given)
 
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
+
+
+async def test_a_trace_is_followed_and_told_back(service: Service) -> None:
+    for path in ("/healthz", "/nowhere"):
+        told = (await service.client.get(path, headers={"traceparent": PARENT})).headers["traceresponse"]
+        assert re.fullmatch(f"00-{TRACE}-[0-9a-f]{{16}}-01", told)
+        assert told != PARENT
+    assert "traceresponse" not in (await service.client.get("/healthz")).headers
+
+
+@pytest.mark.parametrize("given", [["nonsense"], [PARENT, PARENT]])
+async def test_an_invalid_trace_is_replaced(service: Service, given: list[str]) -> None:
+    response = await service.client.get("/healthz", headers=[("traceparent", value) for value in given])
+    assert re.fullmatch(f"00-(?!{TRACE})[0-9a-f]{{32}}-[0-9a-f]{{16}}-00", response.headers["traceresponse"])
+
+
 async def test_unknown_addresses(service: Service) -> None:
-    for path in ("/v1/nothing", "/v1/generations/", "/docs/../etc", "/v2"):
+    for path in ("/v1/nothing", "/v1/generations/", "/docs/../etc", "/v3"):
         response = await service.client.get(path)
         error = error_of(response)
         assert (response.status_code, error["code"]) == (404, "not_found")
@@ -35,6 +54,7 @@ async def test_unknown_addresses(service: Service) -> None:
     [
         ("GET", "/v1/generations", {"POST"}),
         ("DELETE", "/v1/generations", {"POST"}),
+        ("GET", "/v1/generations/some-id", {"DELETE"}),
         ("POST", "/v1/models", {"GET", "HEAD"}),
         ("PUT", "/healthz", {"GET", "HEAD"}),
     ],
@@ -89,12 +109,13 @@ async def test_unforeseen_errors_keep_their_details_in_the_log(
 
     monkeypatch.setattr(service.backend, "submit", broken)
     with caplog.at_level(logging.ERROR):
-        response = await service.generate({"model": "tiny"}, **{"x-request-id": "lost"})
+        response = await service.generate({"model": "tiny"}, **{"x-request-id": "lost", "traceparent": PARENT})
     error = error_of(response)
     assert (response.status_code, error["code"], error["request_id"]) == (500, "internal", "lost")
     assert "secret" not in response.text
     assert "request lost failed" in caplog.text
     assert "the secret" in caplog.text
+    assert [getattr(record, "trace_id", None) for record in caplog.records] == [TRACE]
 
 
 async def test_long_names_are_cut_in_answers(service: Service) -> None:

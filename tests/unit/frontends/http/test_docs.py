@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from brood.frontends.http.accept import FORMS
 from brood.frontends.http.app import routes
+from brood.frontends.http.oip.models import unsupported
 from helpers.http import Service
 
 
@@ -25,10 +27,14 @@ async def document(service: Service) -> Any:
 
 async def test_every_route_is_documented(service: Service) -> None:
     paths = (await document(service))["paths"]
-    api = [route for route in routes(service.plane) if route.path.startswith(("/v1", "/healthz", "/readyz"))]
-    assert {route.path for route in api} == set(paths)
+    api = [
+        route
+        for route in routes(service.plane)
+        if route.path.startswith(("/v1", "/v2", "/healthz", "/readyz")) and route.endpoint is not unsupported
+    ]
+    assert {route.path_format for route in api} == set(paths)
     for route in api:
-        assert {method.lower() for method in (route.methods or set()) - {"HEAD"}} == set(paths[route.path]) - {
+        assert {method.lower() for method in (route.methods or set()) - {"HEAD"}} == set(paths[route.path_format]) - {
             "parameters"
         }
 
@@ -36,7 +42,7 @@ async def test_every_route_is_documented(service: Service) -> None:
 async def test_every_reference_leads_somewhere(service: Service) -> None:
     body = await document(service)
     found = set(refs(body))
-    assert "#/components/schemas/GenerateRequest" in found
+    assert "#/components/schemas/HttpGenerateRequest" in found
     assert found <= {f"#/components/schemas/{name}" for name in body["components"]["schemas"]}
 
 
@@ -46,13 +52,13 @@ async def test_the_document_speaks_the_dialect_it_claims(service: Service) -> No
     text = str(body["components"])
     for word in ("'const'", "'prefixItems'", "'type': 'null'", "'examples'", "'$defs'"):
         assert word not in text
-    seed = body["components"]["schemas"]["GenerateRequest"]["properties"]["seed"]
+    seed = body["components"]["schemas"]["HttpGenerateRequest"]["properties"]["seed"]
     assert (seed["type"], seed["nullable"], seed["minimum"], seed["maximum"]) == ("integer", True, 0, 2**63)
     assert seed["exclusiveMaximum"] is True
 
 
 async def test_the_classes_and_guarantees_of_a_request_are_listed(service: Service) -> None:
-    properties = (await document(service))["components"]["schemas"]["GenerateRequest"]["properties"]
+    properties = (await document(service))["components"]["schemas"]["HttpGenerateRequest"]["properties"]
     assert (properties["priority"]["enum"], properties["priority"]["default"]) == (
         ["interactive", "bulk"],
         "interactive",
@@ -71,8 +77,35 @@ async def test_every_operation_has_responses_and_descriptions(service: Service) 
         for operation in path.values():
             if isinstance(operation, dict):
                 assert operation["summary"]
-                assert "200" in operation["responses"]
+                assert {"200", "204"} & set(operation["responses"])
                 assert all(response["description"] for response in operation["responses"].values())
+
+
+async def test_what_an_operation_takes_is_a_component(service: Service) -> None:
+    schemas = (await document(service))["components"]["schemas"]
+    assert {"tiny-1-generate", "tiny-2-vary"} < set(schemas)
+    assert not [name for name in schemas if name.startswith(("slow", "broken"))]
+    known = schemas["tiny-2-complete"]["properties"]["inputs"]["properties"]["known"]
+    assert known["properties"]["dtype"] == {"type": "string", "enum": ["uint8"]}
+
+
+async def test_every_form_of_an_answer_is_listed(service: Service) -> None:
+    post = (await document(service))["paths"]["/v1/generations"]["post"]
+    assert set(post["responses"]["200"]["content"]) == set(FORMS)
+    assert set(post["requestBody"]["content"]) == {"application/json", "multipart/form-data"}
+    assert {parameter["name"] for parameter in post["parameters"]} == {"X-Request-ID", "Idempotency-Key", "traceparent"}
+
+
+async def test_the_words_of_standard_protocols_are_listed(service: Service) -> None:
+    body = await document(service)
+    edits = body["paths"]["/v1/images/edits"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert edits["allOf"][0] == {"$ref": "#/components/schemas/PromptedWords"}
+    assert set(edits["allOf"][1]["properties"]) == {"image", "mask"}
+    assert body["components"]["schemas"]["PromptedWords"]["required"] == ["prompt"]
+    infer = body["paths"]["/v2/models/{name}/versions/{version}/infer"]["post"]
+    assert [parameter["name"] for parameter in infer["parameters"]] == ["name", "version"]
+    assert set(infer["responses"]["200"]["content"]) == {"application/json", "application/octet-stream"}
+    assert body["components"]["schemas"]["OipErrorView"]["properties"]["error"]["type"] == "string"
 
 
 async def test_examples_work_as_they_are(service: Service) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import io
 import math
+from collections.abc import AsyncIterator
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -40,6 +42,16 @@ async def test_raw_npy_and_png_show_the_same(service: Service) -> None:
     np.testing.assert_array_equal(array_of(raw), wanted)
     np.testing.assert_array_equal(array_of(npy), wanted)
     assert (raw["dtype"], raw["shape"], png["dtype"], png["shape"]) == ("float32", [1, 28, 28], "uint8", [28, 28])
+
+
+async def test_the_quality_of_a_picture(service: Service) -> None:
+    def words(quality: int) -> dict[str, object]:
+        return TINY | {"output": {"format": "jpeg", "quality": quality}}
+
+    low, high = [(await service.generate(words(quality), accept="image/jpeg")).content for quality in (10, 90)]
+    assert len(low) < len(high)
+    told = (await service.generate(words(10))).json()["samples"][0]["outputs"]["sample"]
+    assert array_of(told | {"dtype": "uint8", "shape": [-1]}).tobytes() == low
 
 
 async def test_a_missing_seed_is_drawn_and_reported(service: Service) -> None:
@@ -87,6 +99,9 @@ async def test_an_array_as_it_is(service: Service) -> None:
         ({"operation": "complete"}, "image/png", "Accept"),
         ({"operation": "score"}, "application/x-npy", "Accept"),
         ({}, "text/html", "Accept"),
+        ({}, "audio/wav", "Accept"),
+        ({}, "video/*", "Accept"),
+        ({"operation": "complete"}, "image/webp", "Accept"),
     ],
 )
 async def test_what_cannot_be_given_is_refused_with_advice(
@@ -151,6 +166,69 @@ async def test_a_full_queue_tells_when_to_come_back(service: Service) -> None:
     service.backend.refusal = Overloaded("the queue is full", retry_after_s=1.2)
     response = await service.generate(TINY)
     assert (response.status_code, response.headers["retry-after"]) == (429, "2")
+
+
+@pytest.mark.parametrize("request_id", ["plain", "with/slash", "per%cent?", "semi;colon"])
+async def test_a_running_generation_is_cancelled(service: Service, request_id: str) -> None:
+    service.backend.held = asyncio.Event()
+    task = asyncio.ensure_future(service.generate(TINY, **{"x-request-id": request_id}))
+    await service.backend.started.get()
+    address = f"/v1/generations/{quote(request_id, safe='')}"
+    gone = await service.client.delete(address)
+    assert (gone.status_code, gone.content) == (204, b"")
+    response = await task
+    assert (response.status_code, error_of(response)["code"]) == (499, "cancelled")
+    again = await service.client.delete(address)
+    error = error_of(again)
+    assert (again.status_code, error["code"], error["field"]) == (404, "generation_not_found", "id")
+
+
+async def test_an_idempotency_key_is_answered_once(service: Service) -> None:
+    first = await service.generate({"model": "tiny"}, **{"idempotency-key": "k"})
+    second = await service.generate({"model": "tiny"}, **{"idempotency-key": "k", "x-request-id": "other"})
+    assert second.content == first.content
+    assert "idempotent-replayed" not in first.headers
+    assert (second.headers["idempotent-replayed"], second.headers["x-request-id"]) == ("true", "other")
+    assert len(service.backend.submitted) == 1
+
+
+@pytest.mark.parametrize("accept", ["image/png", "application/zip"])
+async def test_an_idempotency_key_holds_for_one_form(service: Service, accept: str) -> None:
+    first = await service.generate(TINY, accept=accept, **{"idempotency-key": "k"})
+    second = await service.generate(TINY, accept=accept, **{"idempotency-key": "k"})
+    assert second.content == first.content
+    assert second.headers["x-brood-seed"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("key", "words", "status", "code"),
+    [
+        ("k", {"n": 2}, 422, "idempotency_conflict"),
+        ("two words", {}, 400, "invalid_argument"),
+        ("", {}, 400, "invalid_argument"),
+    ],
+)
+async def test_keys_that_are_refused(
+    service: Service, key: str, words: dict[str, object], status: int, code: str
+) -> None:
+    await service.generate(TINY, **{"idempotency-key": "k"})
+    response = await service.generate(TINY | words, **{"idempotency-key": key})
+    error = error_of(response)
+    assert (response.status_code, error["code"], error["field"]) == (status, code, "Idempotency-Key")
+
+
+async def test_a_body_that_does_not_come() -> None:
+    async def silent() -> AsyncIterator[bytes]:
+        yield b'{"model"'
+        await asyncio.Event().wait()
+
+    service = Service(Limits(body_idle_s=0.01))
+    response = await service.client.post("/v1/generations", content=silent(), headers=JSON)
+    assert (response.status_code, error_of(response)["code"]) == (408, "request_timeout")
+    assert response.headers["connection"] == "close"
+    assert service.observer.ended == [Ended("unknown", "unknown", "http", "request_timeout", 0.0, 0)]
+    assert (await service.generate(TINY)).status_code == 200
+    await service.close()
 
 
 async def test_others_go_on_while_a_large_one_is_held(service: Service) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from brood.frontends.http.schema import ModelsView, ModelView
+from brood.frontends.http.schema import ListingErrorView, ModelsView, ModelView
 from helpers.backend import ALTERNATIVES, manifest
 from helpers.http import Service, error_of
 
@@ -37,6 +37,25 @@ async def test_the_inside_of_a_model_stays_inside(service: Service) -> None:
     text = (await service.client.get("/v1/models/tiny")).text
     assert "graph" not in text
     assert "stages" not in text
+
+
+async def test_openais_clients_find_what_they_look_for(service: Service) -> None:
+    listed = (await service.client.get("/v1/models")).json()
+    created = int(manifest().created.timestamp())
+    words = {"id": "tiny", "object": "model", "created": created, "owned_by": "brood"}
+    assert (listed["object"], listed["data"]) == ("list", [words])
+    one = (await service.client.get("/v1/models/tiny")).json()
+    assert {name: one[name] for name in words} == words
+    assert (await service.client.get("/v1/models/broken")).json()["created"] == 0
+
+
+async def test_errors_are_told_in_both_forms(service: Service) -> None:
+    response = await service.client.get("/v1/models/tinny")
+    error = ListingErrorView.model_validate_json(response.content).error
+    assert (error.code, error.field, error.param) == ("model_not_found", "model", "model")
+    assert error.type == "invalid_request_error"
+    assert error.request_id == response.headers["x-request-id"]
+    assert response.headers["x-should-retry"] == "false"
 
 
 async def test_a_version_can_be_asked_for(service: Service) -> None:

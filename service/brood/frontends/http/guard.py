@@ -1,0 +1,42 @@
+"""Lets those HTTP requests in that may: their key is looked at before anything of their body is read."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, ExitStack
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from brood.access.caller import Caller
+from brood.access.gate import Gate
+from brood.dataplane.plane import DataPlane
+from brood.frontends.http.border import first
+from brood.frontends.http.verbs import verb_of
+from brood.protocol.errors import BroodError
+
+PROTOCOL = "http"
+
+
+class Guard:
+    """Stands in front of an application; a place is held until the answer has ended, also when it is a stream.
+
+    Raises:
+        BroodError: as `Gate.admitted` raises; told to the data plane's observer.
+    """
+
+    def __init__(self, app: ASGIApp, gate: Gate, plane: DataPlane) -> None:
+        self._app, self._gate, self._plane = app, gate, plane
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI 3)."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._admitted(scope))
+            except BroodError as error:
+                self._plane.refused(error, PROTOCOL)
+                raise
+            await self._app(scope, receive, send)
+
+    def _admitted(self, scope: Scope) -> AbstractContextManager[Caller]:
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        verb = verb_of(scope["method"], scope["path"])
+        return self._gate.admitted(verb, first(headers, b"authorization"), first(headers, b"x-api-key"))
