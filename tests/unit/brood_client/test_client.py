@@ -3,76 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TypeVar
+import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
-from brood.dataplane import DataPlane, Limits
-from brood.frontends.servers import ServerOptions, Servers
 from brood.protocol import errors
 from brood_client import (
+    Accepted,
     BroodError,
+    Cancelled,
     Client,
     DeadlineExceeded,
     DeadlineInfeasible,
     DeterminismUnavailable,
+    Done,
+    Event,
+    Generation,
     InvalidArgument,
     ModelNotFound,
     ModelUnavailable,
     NotReady,
+    Options,
     Overloaded,
+    Preview,
+    Progress,
+    RowFailed,
+    Sample,
+    Usage,
 )
-from helpers.backend import FakeBackend, sample_of
-from helpers.ends import Ends
-from helpers.grpc_server import grpc_server
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Service:
-    """A server over a fake backend, and a client to it."""
-
-    backend: FakeBackend
-    client: Client
-
-    async def call(self, verb: Callable[[Client], T]) -> T:
-        """Use the client, which blocks, while the servers' loop runs."""
-        return await asyncio.to_thread(verb, self.client)
-
-    async def error(self, verb: Callable[[Client], object]) -> BroodError:
-        """The error a use of the client raises."""
-        with pytest.raises(BroodError) as caught:
-            await self.call(verb)
-        return caught.value
-
-
-@asynccontextmanager
-async def http_server(plane: DataPlane) -> AsyncGenerator[str, None]:
-    """Serve a data plane; yields ``HOST:PORT``."""
-    servers = Servers(plane, ServerOptions("127.0.0.1", 0, 0))
-    await servers.start()
-    try:
-        yield f"127.0.0.1:{servers.http_port}"
-    finally:
-        await servers.stop(0)
-
-
-SERVERS = {"http": http_server, "grpc": grpc_server}
-
-
-@pytest.fixture(params=SERVERS)
-async def service(request: pytest.FixtureRequest) -> AsyncIterator[Service]:
-    backend = FakeBackend()
-    plane = DataPlane(backend, Limits(), Ends())
-    async with SERVERS[request.param](plane) as target:
-        with Client(f"{request.param}://{target}") as client:
-            yield Service(backend, client)
-    plane.close()
+from helpers.backend import IMAGE, STEPS_PER_ROW, sample_of
+from helpers.sdk import Service
 
 
 async def test_samples_and_everything_about_them(service: Service) -> None:
@@ -132,7 +95,7 @@ async def test_models(service: Service) -> None:
         ("tiny", 2, "ready"),
     ]
     assert models[0].reason == "graph.onnx: its sha256 is not the one in the manifest"
-    assert models[3].operations == ("complete", "generate", "reconstruct", "score", "vary")
+    assert list(models[3].operations) == ["complete", "generate", "reconstruct", "score", "vary"]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +113,6 @@ async def test_models(service: Service) -> None:
         ),
         (lambda client: client.generate("tinny"), ModelNotFound, "model"),
         (lambda client: client.generate("broken"), ModelUnavailable, "model"),
-        (lambda client: client.generate("slow"), NotReady, "model"),
         (lambda client: client.generate("tiny", priority="urgent"), InvalidArgument, "priority"),
         (
             lambda client: client.generate(
@@ -179,14 +141,23 @@ async def test_an_error_has_code_and_request_id(service: Service) -> None:
 
 
 async def test_an_error_without_a_class_keeps_its_code(service: Service) -> None:
-    service.backend.failure = errors.RowFailed("sample 0 is not finite", index=0)
+    service.backend.failure = errors.BundleError("its files are gone")
     error = await service.error(lambda client: client.generate("tiny"))
-    assert (type(error), error.code, error.message) == (BroodError, "row_failed", "sample 0 is not finite")
+    assert (type(error), error.code, error.message) == (BroodError, "bundle_error", "its files are gone")
+
+
+async def test_a_failed_sample(service: Service) -> None:
+    service.backend.failure = errors.RowFailed("sample 0 is not finite", index=0)
+    assert type(await service.error(lambda client: client.generate("tiny"))) is RowFailed
+    assert len(service.backend.submitted) == 1
 
 
 async def test_a_full_queue(service: Service) -> None:
-    service.backend.refusal = errors.Overloaded("16384 rows are queued", retry_after_s=2.0)
-    assert type(await service.error(lambda client: client.generate("tiny"))) is Overloaded
+    service.backend.refusal = errors.Overloaded("16384 rows are queued", retry_after_s=90.0)
+    error = await service.error(lambda client: client.generate("tiny"))
+    assert type(error) is Overloaded
+    assert error.retry_after_s == 90.0
+    assert error.retryable
 
 
 async def test_the_timeout_travels_as_the_deadline(service: Service) -> None:
@@ -203,3 +174,193 @@ async def test_the_server_says_that_the_deadline_passed(service: Service) -> Non
     error = await service.error(lambda client: client.generate("tiny", timeout_s=30.0))
     assert type(error) is DeadlineExceeded
     assert error.message == "the deadline passed after 0 of 1 samples"
+
+
+async def test_a_model_that_is_loading(service: Service) -> None:
+    with Client(service.url, retries=0) as client:
+        error = await asyncio.to_thread(_error_of, client, "slow")
+    assert type(error) is NotReady
+    assert error.field == "model"
+
+
+def _error_of(client: Client, model: str) -> BroodError:
+    with pytest.raises(BroodError) as caught:
+        client.generate(model)
+    return caught.value
+
+
+async def test_one_model_with_everything_about_it(service: Service) -> None:
+    model = await service.call(lambda client: client.model("tiny"))
+    assert (model.name, model.version, model.state, model.device, model.numerics_id) == (
+        "tiny",
+        2,
+        "ready",
+        "fake",
+        "5eed",
+    )
+    generate = model.operations["generate"]
+    assert generate.previews
+    assert generate.determinism == "exact"
+    label = generate.params["label"]
+    assert (label.type, label.default, label.minimum, label.maximum) == ("int", -1, -1, 9)
+    assert generate.params["style"].choices == ("thin", "bold")
+    assert generate.outputs["sample"].shape == IMAGE
+    assert model.operations["complete"].params["steps"].default is None
+    image = model.operations["reconstruct"].inputs["image"]
+    assert (image.kind, image.dtype, image.shape, image.minimum) == ("image", "float32", IMAGE, -1.0)
+    assert (await service.call(lambda client: client.model("tiny", 1))).version == 1
+    assert type(await service.error(lambda client: client.model("tinny"))) is ModelNotFound
+
+
+@pytest.mark.parametrize(
+    ("verb", "operation"),
+    [
+        (lambda client, image: client.reconstruct("tiny", image), "reconstruct"),
+        (lambda client, image: client.vary("tiny", image, strength=0.25), "vary"),
+        (lambda client, image: client.score("tiny", image), "score"),
+        (lambda client, image: client.run("tiny", "score", inputs={"image": image}), "score"),
+    ],
+)
+async def test_verbs_are_operations(
+    service: Service, verb: Callable[[Client, object], Generation], operation: str
+) -> None:
+    image = np.linspace(-1, 1, math.prod(IMAGE), dtype=np.float32).reshape(IMAGE)
+    made = await service.call(lambda client: verb(client, image))
+    order = service.backend.submitted[0]
+    assert made.operation == order.operation == operation
+    np.testing.assert_array_equal(order.inputs["image"][0], image)
+    assert order.params.get("strength", 0.25) == 0.25
+
+
+async def test_complete_gives_what_is_known(service: Service) -> None:
+    known = np.array([[1, 0, 1], [0, 1, 0]], np.uint8)
+    options: Options = {"inputs": {"known": known}, "params": {"steps": 4}}
+    made = await service.call(lambda client: client.run("tiny", "complete", **options))
+    assert made.arrays["sample"].shape == (1, 2, 3)
+    assert made.arrays["energy"].shape == (1,)
+
+
+async def test_the_seed_is_fixed_before_the_first_try(service: Service) -> None:
+    first = await service.call(lambda client: client.generate("tiny"))
+    second = await service.call(lambda client: client.generate("tiny"))
+    assert 0 <= first.seed < 2**53
+    assert first.seed != second.seed
+    assert [order.seed for order in service.backend.submitted] == [first.seed, second.seed]
+
+
+async def test_pictures_as_the_server_makes_them(service: Service) -> None:
+    raw = await service.call(lambda client: client.generate("tiny", n=2, seed=7))
+    png = await service.call(lambda client: client.generate("tiny", n=2, seed=7, format="png"))
+    for mine, theirs in zip(raw, png, strict=True):
+        np.testing.assert_array_equal(mine.picture().pixels, theirs.picture().pixels)
+    assert png[0].png.startswith(b"\x89PNG")
+    assert b"trainedAlgorithmicMedia" in raw[0].png
+
+
+async def test_what_happens_on_the_way(service: Service) -> None:
+    def events(client: Client) -> list[Event]:
+        return list(client.stream("tiny", n=2, seed=7, index=5, preview_every=1, progress_every=1))
+
+    happened = await service.call(events)
+    accepted, *middle, done = happened
+    assert isinstance(accepted, Accepted)
+    assert (accepted.model, accepted.seed, accepted.n) == ("tiny", 7, 2)
+    assert isinstance(done, Done)
+    assert done.usage == Usage(2, 2 * STEPS_PER_ROW)
+    samples = [event for event in middle if isinstance(event, Sample)]
+    whole = await service.call(lambda client: client.generate("tiny", n=2, seed=7, index=5))
+    assert sorted(samples, key=lambda sample: sample.index) == list(whole.samples)
+    previews = [event for event in middle if isinstance(event, Preview)]
+    assert {(preview.index, preview.step, preview.of) for preview in previews} == {
+        (5, 1, 3),
+        (5, 2, 3),
+        (6, 1, 3),
+        (6, 2, 3),
+    }
+    assert previews[0].picture().pixels.shape == IMAGE[1:]
+    progress = [event for event in middle if isinstance(event, Progress)]
+    assert [event.steps for event in progress] == [2, 4, 6]
+    assert progress[-1].of == 6
+
+
+async def test_a_stream_comes_to_an_answer(service: Service) -> None:
+    def result(client: Client) -> Generation:
+        with client.stream("tiny", n=3, seed=7) as stream:
+            assert next(stream) == stream.accepted
+            return stream.result()
+
+    assert (await service.call(result)).samples == (
+        await service.call(lambda client: client.generate("tiny", n=3, seed=7))
+    ).samples
+
+
+async def test_a_stream_that_is_refused(service: Service) -> None:
+    error = await service.error(lambda client: list(client.stream("tiny", params={"label": 11})))
+    assert (type(error), error.field) == (InvalidArgument, "params.label")
+    error = await service.error(lambda client: client.stream("tiny", operation="score", preview_every=1).result())
+    assert type(error) is InvalidArgument
+
+
+async def test_a_stream_that_fails_on_its_way(service: Service) -> None:
+    service.backend.failure = errors.RowFailed("sample 0 is not finite", index=0)
+    error = await service.error(lambda client: client.stream("tiny").result())
+    assert (type(error), error.message) == (RowFailed, "sample 0 is not finite")
+    assert error.request_id is not None
+
+
+async def test_a_stream_that_was_left_has_no_answer(service: Service) -> None:
+    def left(client: Client) -> Generation:
+        stream = client.stream("tiny")
+        next(stream)
+        stream.close()
+        return stream.result()
+
+    assert type(await service.error(left)) is Cancelled
+
+
+async def test_leaving_a_stream_cancels_on_the_server(service: Service) -> None:
+    service.backend.held = asyncio.Event()
+
+    def leave(client: Client) -> None:
+        for event in client.stream("tiny", n=4, seed=7):
+            if isinstance(event, Sample):
+                break
+
+    await service.call(leave)
+    assert await asyncio.wait_for(service.backend.ended.get(), 5) == service.backend.submitted[0].request_id
+
+
+async def test_an_error_inside_the_loop_cancels_on_the_server(service: Service) -> None:
+    service.backend.held = asyncio.Event()
+
+    def fail(client: Client) -> None:
+        with pytest.raises(ZeroDivisionError), client.stream("tiny", n=4) as stream:
+            for _ in stream:
+                _ = 1 // 0
+
+    await service.call(fail)
+    assert await asyncio.wait_for(service.backend.ended.get(), 5) == service.backend.submitted[0].request_id
+
+
+async def test_cancelling_by_id(service: Service) -> None:
+    service.backend.held = asyncio.Event()
+    waiting = asyncio.create_task(service.error(lambda client: client.generate("tiny", n=2, request_id="mine-7")))
+    assert await asyncio.wait_for(service.backend.started.get(), 5) == "mine-7"
+    assert await service.call(lambda client: client.cancel("mine-7")) is True
+    error = await waiting
+    assert (type(error), error.request_id) == (Cancelled, "mine-7")
+    assert await service.call(lambda client: client.cancel("mine-7")) is False
+
+
+async def test_options_that_there_are_not(service: Service) -> None:
+    options: Any = {"label": 3}
+    with pytest.raises(TypeError, match=r"label: no such option \(parameters of the model go into params\)"):
+        await service.call(lambda client: client.generate("tiny", **options))
+
+
+async def test_a_bar_on_standard_error(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    made = await service.call(lambda client: client.generate("tiny", n=3, seed=7, progress=True))
+    assert made.samples == (await service.call(lambda client: client.generate("tiny", n=3, seed=7))).samples
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "3/3" in err.replace(".0", "")

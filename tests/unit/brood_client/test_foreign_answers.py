@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,17 +16,20 @@ from brood_client import BroodError, Client, DeadlineExceeded, Unreachable
 
 
 @contextmanager
-def http_server(body: bytes, release: threading.Event) -> Iterator[str]:
-    """Answers 502 with a body, once released."""
+def http_server(body: bytes, release: threading.Event, status: int = 502) -> Iterator[str]:
+    """Answers with a status and a body, once released."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             release.wait()
             with suppress(ConnectionError):  # the client has lost patience
-                self.send_response(502)
+                self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self.do_GET()
 
         def log_message(self, *args: Any, **kwargs: Any) -> None:
             """Say nothing."""
@@ -65,7 +69,7 @@ def free_port() -> int:
 
 
 def error_from(url: str, timeout_s: float = 5.0) -> BroodError:
-    with Client(url) as client, pytest.raises(BroodError) as caught:
+    with Client(url, retries=0) as client, pytest.raises(BroodError) as caught:
         client.models(timeout_s=timeout_s)
     return caught.value
 
@@ -83,8 +87,21 @@ def test_a_proxy_answers_in_its_own_words(body: bytes) -> None:
     released.set()
     with http_server(body, released) as url:
         error = error_from(url)
-    assert error.code == "internal"
+    assert isinstance(error, Unreachable)  # worth another try
     assert error.message == f"HTTP 502: {body.decode()}"
+
+
+@pytest.mark.parametrize("body", [b"<h1>Welcome</h1>", b"[]", b"{}", b'{"models": [{}]}'])
+def test_somebody_else_answers(body: bytes) -> None:
+    released = threading.Event()
+    released.set()
+    with http_server(body, released, 200) as url:
+        error = error_from(url)
+        with Client(url) as client, pytest.raises(BroodError) as caught:
+            client.stream("tiny").result()
+    assert error.message == f"this is no answer of a brood server: HTTP 200: {body.decode()}"
+    assert caught.value.message == f"HTTP 200: {body.decode()}"
+    assert {error.code, caught.value.code} == {"internal"}
 
 
 @pytest.mark.parametrize(
@@ -93,6 +110,8 @@ def test_a_proxy_answers_in_its_own_words(body: bytes) -> None:
         (grpc.StatusCode.UNAVAILABLE, "unreachable"),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "payload_too_large"),
         (grpc.StatusCode.CANCELLED, "cancelled"),
+        (grpc.StatusCode.UNAUTHENTICATED, "unauthenticated"),
+        (grpc.StatusCode.PERMISSION_DENIED, "permission_denied"),
         (grpc.StatusCode.UNIMPLEMENTED, "internal"),
     ],
 )
@@ -108,13 +127,14 @@ def test_a_bare_status(status: grpc.StatusCode, code: str) -> None:
 
 
 def test_silence_over_http_ends_with_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("brood_client._http.GRACE_S", 0.0)
+    monkeypatch.setattr("brood_client._endpoint.GRACE_S", 0.0)
     with http_server(b"", threading.Event()) as url:
         error = error_from(url, timeout_s=0.05)
     assert isinstance(error, DeadlineExceeded)
 
 
-def test_silence_over_grpc_ends_with_the_timeout() -> None:
+def test_silence_over_grpc_ends_with_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("brood_client._endpoint.GRACE_S", 0.0)
     release = threading.Event()
 
     def answer(content: bytes, context: grpc.ServicerContext) -> bytes:
@@ -127,7 +147,14 @@ def test_silence_over_grpc_ends_with_the_timeout() -> None:
     assert isinstance(error, DeadlineExceeded)
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://127.0.0.1", "grpc://", "http:///path", ""])
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8000", "ftp://127.0.0.1", "grpc://", "grpc://h:1/path", "http:///path", "httpss://h", ""]
+)
 def test_a_url_of_another_form_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"url: .* is not allowed; allowed: http://HOST:PORT"):
         Client(url)
+
+
+def test_roots_without_tls_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="tls_roots: given with 'http://h:1'; allowed: with https:// and grpcs://"):
+        Client("http://h:1", tls_roots=tmp_path)

@@ -1,0 +1,1 @@
+"""The client for asyncio. The blocking one, ``_sync``, is made of it by ``scripts/unasync.py``."""

@@ -1,0 +1,92 @@
+"""What a caller gives, as a request carries it: arrays as raw bytes, pictures as PNG."""
+
+from __future__ import annotations
+
+import io
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from brood_client._errors import invalid
+from brood_client._pictures import SIGNATURE, opened
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# An array or nested list of numbers, a Path, the bytes of a file, or an image of Pillow.
+Given: TypeAlias = "npt.ArrayLike | PathLike[str] | memoryview | Image.Image"
+
+NPY = b"\x93NUMPY"
+ALLOWED = "an array of numbers, a Path, the bytes of a PNG or NPY file, or an image of Pillow"
+
+
+def tensor_of(name: str, value: Given) -> dict[str, Any]:
+    """An input with its bytes under ``b64``, its format, and what a reader needs to know beside.
+
+    Args:
+        name: of the input, for messages.
+        value: an array or nested list of numbers; a `Path` to or the bytes of a PNG or NPY file, or of any other
+            picture that Pillow reads; an image of Pillow. A picture is one for all samples.
+
+    Raises:
+        InvalidArgument: it is nothing of these.
+        ImportError: it is a picture that only Pillow can read, and that is not installed.
+        OSError: the file cannot be read.
+    """
+    if isinstance(value, PathLike):
+        value = Path(value).read_bytes()
+    if isinstance(value, bytes | bytearray | memoryview):
+        return _file(name, bytes(value))
+    if _is_image(value):
+        return _picture(name, value)
+    return _raw(name, cast("npt.ArrayLike", value))
+
+
+def _file(name: str, content: bytes) -> dict[str, Any]:
+    if content.startswith(SIGNATURE):
+        return {"b64": content, "format": "png"}
+    try:
+        if content.startswith(NPY):
+            return _raw(name, np.load(io.BytesIO(content), allow_pickle=False))
+        return _picture(name, opened(content))
+    except (OSError, ValueError) as error:
+        raise invalid(f"inputs.{name}", f"a file of {len(content)} bytes that cannot be read", ALLOWED) from error
+
+
+def _is_image(value: object) -> bool:
+    """Told by name, so that Pillow need not be there."""
+    return any(kind.__module__ == "PIL.Image" for kind in type(value).__mro__)
+
+
+def _picture(name: str, image: Any) -> dict[str, Any]:
+    stream = io.BytesIO()
+    try:
+        image.save(stream, "PNG")
+    except OSError as error:
+        raise invalid(
+            f"inputs.{name}", f"an image of mode {image.mode}", "modes that PNG has, such as L, RGB"
+        ) from error
+    return {"b64": stream.getvalue(), "format": "png"}
+
+
+def _raw(name: str, value: npt.ArrayLike) -> dict[str, Any]:
+    """Little-endian, C order."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise invalid(f"inputs.{name}", "a ragged list", ALLOWED) from error
+    if array.dtype.kind not in "biuf":
+        raise invalid(f"inputs.{name}", _called(value, array), ALLOWED)
+    content = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+    return {"b64": content, "format": "raw", "dtype": array.dtype.name, "shape": list(array.shape)}
+
+
+def _called(value: object, array: npt.NDArray[Any]) -> str:
+    if isinstance(value, str):
+        return f"the text {value[:40]!r} (write Path(…) if it is a file)"
+    if isinstance(value, list | tuple) and any(_is_image(each) or isinstance(each, PathLike | bytes) for each in value):
+        return "a list of pictures (several pictures go in as one array, [n, ...])"
+    return str(array.dtype)

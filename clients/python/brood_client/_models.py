@@ -1,0 +1,73 @@
+"""What a server tells about its models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from brood_client._content import Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A scalar that a caller may set."""
+
+    type: str  # "int", "float", "bool" or "str"
+    default: Scalar | None = None  # None: it must be given
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[Scalar, ...] = ()  # empty: any
+    unit: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A tensor that a caller must give: of ``shape`` for all samples, or ``[n, *shape]``, one for each."""
+
+    kind: str  # "tensor" or "image"
+    dtype: str
+    shape: tuple[int, ...]
+    minimum: float | None = None
+    maximum: float | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A part of a sample."""
+
+    kind: str  # "image", "tensor" or "scalar"
+    dtype: str
+    shape: tuple[int, ...]
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Something a model can do."""
+
+    description: str = ""
+    determinism: str = ""  # "exact", "tolerance" or "none"; empty until the model is ready
+    params: Mapping[str, Param] = field(default_factory=dict)
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    outputs: Mapping[str, Output] = field(default_factory=dict)
+    previews: bool = False  # whether `preview_every` is to be had
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One version of one model on the server."""
+
+    name: str
+    version: int
+    state: Literal["loading", "ready", "failed"]
+    reason: str = ""  # why it failed
+    operations: Mapping[str, Operation] = field(default_factory=dict)  # by name, in order of name
+    family: str = ""
+    modality: str = ""
+    description: str = ""
+    license: str = ""
+    numerics_id: str = ""  # models with the same one give the same bits to exact requests
+    device: str = ""

@@ -1,0 +1,7 @@
+"""Waiting, in both ways."""
+
+import asyncio
+import time
+
+pause = time.sleep
+apause = asyncio.sleep

@@ -1,0 +1,76 @@
+"""How a gRPC call failed, in the client's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+
+from brood_client._errors import BroodError, error_of
+
+# What a status means that the library, or something in between, ended a call with, and not the server's own table.
+CODES = {
+    grpc.StatusCode.DEADLINE_EXCEEDED: "deadline_exceeded",
+    grpc.StatusCode.UNAVAILABLE: "unreachable",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "payload_too_large",
+    grpc.StatusCode.CANCELLED: "cancelled",
+    grpc.StatusCode.UNAUTHENTICATED: "unauthenticated",
+    grpc.StatusCode.PERMISSION_DENIED: "permission_denied",
+}
+LENGTH_DELIMITED = 2  # wire type
+STATUS_DETAILS, RETRY_DELAY = 3, 1  # numbers of fields
+
+
+def translated(error: grpc.RpcError) -> BroodError:
+    """The error in a status of ours, or of whatever stands between."""
+    call = cast("grpc.Call", error)  # what a stub raises is both
+    trailers = dict(call.trailing_metadata() or ())
+    words = {name: value for name, value in trailers.items() if isinstance(value, str)}
+    code = words.get("brood-error-code") or CODES.get(call.code(), "internal")
+    details = trailers.get("grpc-status-details-bin")
+    return error_of(
+        code,
+        call.details() or code,
+        field=words.get("brood-error-field"),
+        request_id=words.get("x-request-id"),
+        retry_after_s=retry_after_s(details) if isinstance(details, bytes) else None,
+    )
+
+
+def retry_after_s(details: bytes) -> float | None:
+    """Seconds that a ``google.rpc.RetryInfo`` in a ``google.rpc.Status`` asks to wait; None if there is none.
+
+    Read field by field: the classes of ``google.rpc`` are not part of protobuf.
+    """
+    for number, content in _parts(details):
+        if number == STATUS_DETAILS:
+            detail = AnyMessage.FromString(content)
+            if detail.type_url.endswith("/google.rpc.RetryInfo"):
+                delays = [part for number, part in _parts(detail.value) if number == RETRY_DELAY]
+                return Duration.FromString(delays[-1]).ToNanoseconds() / 1e9 if delays else None
+    return None
+
+
+def _parts(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """Number and content of the length-delimited fields of a message (https://protobuf.dev/programming-guides/encoding)."""
+    at = 0
+    while at < len(message):
+        tag, at = _varint(message, at)
+        length, at = _varint(message, at)  # of any other field that these messages have: its value
+        if tag & 7 == LENGTH_DELIMITED:
+            yield tag >> 3, message[at : at + length]
+            at += length
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    """An integer of seven bits a byte, and where it ends."""
+    value = shift = 0
+    while at < len(message):
+        value |= (message[at] & 0x7F) << shift
+        shift, at = shift + 7, at + 1
+        if message[at - 1] < 0x80:
+            break
+    return value, at

@@ -1,0 +1,108 @@
+# Made of _async/grpc.py by scripts/unasync.py: change that, and run it.
+"""The way over gRPC."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+
+import grpc
+
+from brood.protocol.wire import generator_pb2 as pb
+from brood.protocol.wire.generator_pb2_grpc import GeneratorStub
+from brood_client._channels import close_channel, open_channel
+from brood_client._endpoint import Endpoint, patience_s
+from brood_client._errors import error_of
+from brood_client._events import Done, Event
+from brood_client._generation import Generation
+from brood_client._messages import event_of, generation_of, message_of, model_of
+from brood_client._models import Model
+from brood_client._request import Request
+from brood_client._status import translated
+
+
+class _Connection:
+    """A channel and its stub. With asyncio, a channel belongs to the event loop it was made in."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.channel = open_channel(endpoint)
+        self.stub = GeneratorStub(self.channel)
+
+
+class Grpc:
+    """One channel to a server, opened with the first call."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._metadata = tuple(endpoint.headers.items())
+        self._opened: _Connection | None = None
+        self._lock = threading.Lock()  # held for no longer than it takes to make the objects
+
+    def generate(self, request: Request, left_s: float | None) -> Generation:
+        """See `Transport`."""
+        message, metadata = message_of(request, left_s), self._named(request.request_id)
+        try:
+            answer = self._connection.stub.Generate(message, timeout=patience_s(left_s), metadata=metadata)
+        except grpc.RpcError as error:
+            raise translated(error) from error
+        return generation_of(answer)
+
+    def stream(self, request: Request, left_s: float | None) -> Generator[Event, None]:
+        """See `Transport`."""
+        message, metadata = message_of(request, left_s), self._named(request.request_id)
+        call = self._connection.stub.GenerateStream(message, timeout=patience_s(left_s), metadata=metadata)
+        whole = False
+        try:
+            for sent in call:
+                event = event_of(sent)
+                whole = isinstance(event, Done)
+                if event is not None:
+                    yield event
+        except grpc.RpcError as error:
+            raise translated(error) from error
+        finally:
+            call.cancel()
+        if not whole:
+            raise error_of("unreachable", "the answer broke off", request_id=request.request_id)
+
+    def models(self, left_s: float | None) -> list[Model]:
+        """See `Transport`."""
+        try:
+            stub, patience = self._connection.stub, patience_s(left_s)
+            answer = stub.ListModels(pb.ListModelsRequest(), timeout=patience, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise translated(error) from error
+        return [model_of(model) for model in answer.models]
+
+    def model(self, name: str, version: int | None, left_s: float | None) -> Model:
+        """See `Transport`."""
+        message = pb.GetModelRequest(model=name, version=version)
+        try:
+            stub, patience = self._connection.stub, patience_s(left_s)
+            return model_of(stub.GetModel(message, timeout=patience, metadata=self._metadata))
+        except grpc.RpcError as error:
+            raise translated(error) from error
+
+    def cancel(self, request_id: str, left_s: float | None) -> bool:
+        """See `Transport`."""
+        message = pb.CancelRequest(id=request_id)
+        try:
+            stub, patience = self._connection.stub, patience_s(left_s)
+            return (stub.Cancel(message, timeout=patience, metadata=self._metadata)).cancelled
+        except grpc.RpcError as error:
+            raise translated(error) from error
+
+    def close(self) -> None:
+        """See `Transport`."""
+        if self._opened is not None:
+            close_channel(self._opened.channel)
+
+    @property
+    def _connection(self) -> _Connection:
+        with self._lock:
+            if self._opened is None:
+                self._opened = _Connection(self._endpoint)
+            return self._opened
+
+    def _named(self, request_id: str) -> tuple[tuple[str, str], ...]:
+        return (*self._metadata, ("x-request-id", request_id))
