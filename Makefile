@@ -10,16 +10,19 @@ TEST_READY := $(VENV)/.ready-test
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test lint types layers protos clean
+.PHONY: help setup serve test test-compat lint types layers protos sync-client reference clean
 
 help:
 	@echo "make serve    set up what serving needs and serve the shipped models (ARGS='--http-port 8080' is handed on)"
 	@echo "make test     set up what development needs and run all tests (ARGS='-k vae' is handed on)"
+	@echo "make test-compat  run the clients of others, each in an environment of its own, against a server (ARGS=triton: one)"
 	@echo "make setup    set up what development needs"
 	@echo "make lint     ruff, and generated code is up to date"
 	@echo "make types    mypy --strict"
 	@echo "make layers   who may import whom"
 	@echo "make protos   generate the gRPC code again"
+	@echo "make reference  write docs/reference again"
+	@echo "make sync-client  make the blocking client of the one for asyncio again"
 
 $(BIN)/python:
 	@echo "== looking for Python 3.11 to 3.13"
@@ -48,10 +51,15 @@ serve: $(SERVE_READY)
 test: $(TEST_READY)
 	$(BIN)/pytest $(ARGS)
 
+test-compat: $(TEST_READY)
+	$(BIN)/python tests/compat/run.py $(ARGS)
+
 lint: $(TEST_READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python scripts/protos.py --check
+	$(BIN)/python scripts/unasync.py --check
+	$(BIN)/python scripts/reference.py --check
 
 types: $(TEST_READY)
 	$(BIN)/mypy service exporters clients/python tests scripts
@@ -61,6 +69,12 @@ layers: $(TEST_READY)
 
 protos: $(TEST_READY)
 	$(BIN)/python scripts/protos.py
+
+sync-client: $(TEST_READY)
+	$(BIN)/python scripts/unasync.py
+
+reference: $(TEST_READY)
+	$(BIN)/python scripts/reference.py
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

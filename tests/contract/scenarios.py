@@ -10,11 +10,14 @@ from __future__ import annotations
 import base64
 import io
 import math
+import struct
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from brood.media.png import write_png
 from brood.protocol.requests import Generation
 from helpers.backend import IMAGE, manifest, sample_of
 
@@ -55,6 +58,36 @@ def npy(array: np.ndarray) -> dict[str, str]:
     stream = io.BytesIO()
     np.save(stream, array)
     return {"b64": base64.b64encode(stream.getvalue()).decode(), "format": "npy"}
+
+
+def png(content: bytes) -> dict[str, str]:
+    """A file as an input in PNG form, whatever it is."""
+    return {"b64": text_of(content), "format": "png"}
+
+
+def text_of(content: bytes) -> str:
+    """Base64."""
+    return base64.b64encode(content).decode()
+
+
+def picture_pixels() -> np.ndarray:
+    """A picture of the right size, uint8 [28, 28]."""
+    return np.arange(math.prod(IMAGE), dtype=np.uint8).reshape(IMAGE[1:])
+
+
+def huge_png() -> bytes:
+    """A small file that says it is 65535 x 65535 pixels."""
+    whole = bytearray(write_png(picture_pixels()))
+    whole[16:24] = struct.pack(">II", 65535, 65535)
+    whole[29:33] = struct.pack(">I", zlib.crc32(whole[12:29]))
+    return bytes(whole)
+
+
+def huge_npy() -> bytes:
+    """A small file that says it has 2**60 numbers."""
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": (2**30, 2**30)})
+    return stream.getvalue() + bytes(64)
 
 
 def raw(array: np.ndarray) -> dict[str, Any]:
@@ -215,8 +248,27 @@ BAD: tuple[Scenario, ...] = (
         "inputs.image.b64",
         json_only=True,
     ),
+    *(
+        _bad(name, _tiny(operation="reconstruct", inputs={"image": given}), "inputs.image")
+        for name, given in (
+            ("a picture of another size", png(write_png(np.zeros((27, 28), np.uint8)))),
+            ("a picture that claims to be huge", png(huge_png())),
+            ("a picture that is cut off", png(write_png(picture_pixels())[:-40])),
+            ("a picture that is none", png(b"GIF89a")),
+            ("npy that claims to be huge", {"b64": text_of(huge_npy()), "format": "npy"}),
+            ("npy that is cut off", {"b64": text_of(base64.b64decode(npy(picture())["b64"])[:-1]), "format": "npy"}),
+            ("npy of objects", npy(np.array([None]))),
+            ("raw bytes that are too few", raw(picture()) | {"b64": text_of(picture().tobytes()[:-4])}),
+            ("raw bytes that are too many", raw(picture()) | {"b64": text_of(picture().tobytes() + bytes(4))}),
+            ("raw bytes of another dtype than the input", raw(picture().astype(np.float64))),
+            ("raw bytes of no dtype", {"b64": text_of(picture().tobytes()), "format": "raw"}),
+            ("a value out of range", npy(picture() * 2)),
+        )
+    ),
     _bad("input without a value", _tiny(operation="reconstruct", inputs={"image": {}}), "inputs.image"),
     _bad("unknown format", _tiny(output={"format": "gif"}), "output.format"),
+    _bad("a quality of what loses nothing", _tiny(output={"format": "npy", "quality": 50}), "output"),
+    _bad("a quality beyond 100", _tiny(output={"format": "jpeg", "quality": 101}), "output.quality"),
     _bad("unknown field", _tiny(colour="red"), "colour", json_only=True),
     _bad("deadline 0", _tiny(deadline_ms=0.0), "deadline_ms"),
     _bad("deadline negative", _tiny(deadline_ms=-5.0), "deadline_ms"),

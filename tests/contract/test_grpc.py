@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from brood.dataplane import DataPlane, Limits
-from brood.protocol.errors import TABLE, BroodError, row_of
-from brood.protocol.requests import GenerateRequest, complaint
+from brood.protocol.errors import TABLE, row_of
 from brood.protocol.wire import generator_pb2 as pb
 from brood.protocol.wire.convert import plain_of, request_message
 from brood.protocol.wire.generator_pb2_grpc import GeneratorStub
 from contract.scenarios import BAD, GOOD, STREAMED, Request, Scenario, expected
+from contract.words import words_of
 from helpers.backend import FakeBackend
 from helpers.ends import Ends
 from helpers.grpc_server import grpc_server
@@ -78,17 +76,6 @@ def check_samples(scenario: Scenario, samples: list[pb.Sample]) -> None:
         assert set(sample.outputs) == set(outputs)
         for name, array in outputs.items():
             np.testing.assert_array_equal(array_of(sample.outputs[name]), array)
-
-
-async def words_of(plane: DataPlane, request: Request) -> BroodError:
-    """The error that the data plane itself has for a JSON body."""
-    try:
-        await plane.collect(GenerateRequest.model_validate_json(json.dumps(request)), "id-1")
-    except ValidationError as error:
-        return complaint(error)
-    except BroodError as error:
-        return error
-    raise AssertionError("the request was accepted")
 
 
 @pytest.mark.parametrize("scenario", GOOD_HERE)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -23,8 +26,23 @@ async def service() -> AsyncIterator[Service]:
 async def test_good(service: Service, scenario: Scenario) -> None:
     response = await service.generate(scenario.request)
     assert response.status_code == 200, response.text
+    check_samples(scenario, response.json()["samples"])
+
+
+@pytest.mark.parametrize("scenario", GOOD + STREAMED, ids=lambda scenario: scenario.name)
+async def test_good_as_a_stream(service: Service, scenario: Scenario) -> None:
+    response = await service.generate(scenario.request | {"stream": True})
+    assert response.status_code == 200, response.text
+    events = [
+        dict(line.split(": ", 1) for line in event.splitlines()) for event in response.text.split("\n\n") if event
+    ]
+    samples = [json.loads(event["data"]) for event in events if event["event"] == "sample"]
+    check_samples(scenario, sorted(samples, key=lambda sample: int(sample["index"])))
+    assert (events[0]["event"], events[-1]["event"]) == ("accepted", "done")
+
+
+def check_samples(scenario: Scenario, samples: list[Any]) -> None:
     wanted = expected(scenario)
-    samples = response.json()["samples"]
     assert [(sample["index"], sample["seed"]) for sample in samples] == [(index, seed) for index, seed, _ in wanted]
     for sample, (_, _, outputs) in zip(samples, wanted, strict=True):
         assert list(sample["outputs"]) == list(outputs)
@@ -34,7 +52,15 @@ async def test_good(service: Service, scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("scenario", BAD + STREAMED, ids=lambda scenario: scenario.name)
 async def test_bad(service: Service, scenario: Scenario) -> None:
-    response = await service.generate(scenario.request)
+    check_refusal(service, scenario, await service.generate(scenario.request))
+
+
+@pytest.mark.parametrize("scenario", BAD, ids=lambda scenario: scenario.name)
+async def test_bad_as_a_stream(service: Service, scenario: Scenario) -> None:
+    check_refusal(service, scenario, await service.generate(scenario.request | {"stream": True}))
+
+
+def check_refusal(service: Service, scenario: Scenario, response: httpx.Response) -> None:
     error = error_of(response)
     assert scenario.refusal is not None
     assert (error["code"], error.get("field")) == (scenario.refusal.code, scenario.refusal.field), error

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 
-from brood.protocol.errors import BroodError, Cancelled, DeadlineInfeasible, DeterminismUnavailable
+from brood.protocol.errors import BroodError, Cancelled, DeadlineInfeasible, DeterminismUnavailable, ModelNotFound
 from brood.protocol.events import Accepted, Determinism, Done, Event, Failed, Preview, Progress, Sample, Usage
 from brood.protocol.manifest import Manifest, Output
-from brood.protocol.models import ModelStatus
+from brood.protocol.models import ModelState, ModelStatus
 from brood.protocol.requests import Generation
 from brood.sampling.noise import noise
 
@@ -31,9 +32,32 @@ TRAIN_STEPS = 50  # of the schedule of "vary": its sampler takes no more
 ALTERNATIVES = {"heun": "dpmpp-2m: it calls the network once a step"}
 
 
+PAINTER = "painter"
+
+
 def manifest(name: str = "tiny", version: int = 1) -> Manifest:
-    """A model with a parameter of every type, inputs of both kinds and outputs of all three."""
-    graph = {"file": "graph.onnx", "runtime": "fake", "buckets": [1, 8], "inputs": {}, "outputs": {}}
+    """A model with a parameter of every type, inputs of both kinds and outputs of all three; `PAINTER` is another."""
+    return _painter() if name == PAINTER else _tiny(name, version)
+
+
+def _painter() -> Manifest:
+    """A model that takes pictures: it completes those that have holes, and varies them."""
+    words = _tiny(PAINTER, 1).model_dump()
+    picture = words["operations"]["vary"]["inputs"]["image"]
+    mask = {**picture, "minimum": 0.0, "maximum": 1.0, "description": "where it is kept"}
+    label = {"label": words["operations"]["generate"]["params"]["label"]}
+    operations = {
+        name: {**words["operations"]["generate"], "params": {**label, "steps": _param("int", 4, minimum=1)}}
+        for name in ("generate", "complete", "vary")
+    }
+    operations["complete"]["inputs"] = {"image": picture, "mask": mask}
+    operations["vary"]["inputs"] = {"image": picture}
+    return Manifest.model_validate({**words, "operations": operations})
+
+
+def _tiny(name: str, version: int) -> Manifest:
+    drawn = {"dtype": "float32", "role": "noise", "noise": {"distribution": "uniform", "stream": 0}}
+    graph = {"file": "graph.onnx", "runtime": "fake", "buckets": [1, 8], "inputs": {"noise": drawn}, "outputs": {}}
     image = {"dtype": "float32", "shape": IMAGE, "kind": "image"}
     picture = {**image, "minimum": -1.0, "maximum": 1.0, "description": "a picture"}
     stages = [{"graph": "main"}]
@@ -204,6 +228,21 @@ class FakeBackend:
         self._admit(generation)
         self.submitted.append(generation)
         return self._run(generation)
+
+    async def load(self, name: str) -> None:
+        """See `Backend.load`: whatever is known becomes ready."""
+        self._become(name, "ready")
+
+    async def unload(self, name: str) -> None:
+        """See `Backend.unload`."""
+        self._become(name, "unloaded")
+
+    def _become(self, name: str, state: ModelState) -> None:
+        if name not in {status.name for status in self.statuses}:
+            raise ModelNotFound(f"model: there is no {name!r} here", field="model")
+        self.statuses = [
+            replace(status, state=state, reason="") if status.name == name else status for status in self.statuses
+        ]
 
     def cancel(self, request_id: str) -> bool:
         """See `Backend.cancel`."""

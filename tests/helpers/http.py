@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 
+from brood.access.gate import Gate, open_gate
 from brood.dataplane import DataPlane, Limits
 from brood.frontends.http.app import HttpOptions, build_app
 from helpers.backend import FakeBackend
@@ -26,10 +27,17 @@ class Service:
         client: sends to it.
     """
 
-    def __init__(self, limits: Limits | None = None, hosts: frozenset[str] | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        hosts: frozenset[str] | None = None,
+        gate: Gate | None = None,
+        *,
+        admin: bool = False,
+    ) -> None:
         self.backend, self.observer = FakeBackend(), FakeObserver()
-        self.plane = DataPlane(self.backend, limits or Limits(), self.observer)
-        self.app = build_app(self.plane, HttpOptions(hosts))
+        self.plane = DataPlane(self.backend, limits or Limits(), self.observer, admin=admin)
+        self.app = build_app(self.plane, HttpOptions(hosts, gate or open_gate()))
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://localhost")
 
     async def generate(self, request: Any, **headers: str) -> httpx.Response:

@@ -1,0 +1,66 @@
+"""A line between a client and a server that can be cut."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+
+CHUNK_BYTES = 65536
+
+
+class Line:
+    """Passes bytes both ways.
+
+    Attributes:
+        port: where clients connect.
+        refusing: whether connections are closed as soon as they are made.
+        connections: how many were made.
+    """
+
+    def __init__(self, target: str) -> None:
+        host, _, port = target.rpartition(":")
+        self._host, self._port = host, int(port)
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.port, self.refusing, self.connections = 0, False, 0
+
+    def cut(self) -> None:
+        """End all connections in the middle of whatever they carry."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Connect a client with the server, until either leaves."""
+        self.connections += 1
+        if self.refusing:
+            writer.transport.abort()
+            return
+        other_reader, other_writer = await asyncio.open_connection(self._host, self._port)
+        self._writers |= {writer, other_writer}
+        await asyncio.gather(_pass(reader, other_writer), _pass(other_reader, writer))
+        self._writers -= {writer, other_writer}
+
+
+async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while chunk := await reader.read(CHUNK_BYTES):
+            writer.write(chunk)
+            await writer.drain()
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+
+
+@asynccontextmanager
+async def line_to(target: str) -> AsyncGenerator[Line, None]:
+    """A line to ``HOST:PORT``."""
+    line = Line(target)
+    server = await asyncio.start_server(line.serve, "127.0.0.1", 0)
+    line.port = server.sockets[0].getsockname()[1]
+    try:
+        yield line
+    finally:
+        line.refusing = True
+        line.cut()
+        server.close()
+        await server.wait_closed()
