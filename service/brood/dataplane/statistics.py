@@ -59,7 +59,7 @@ class Statistics:
 
     def calls(self, name: str) -> dict[int, Total]:
         """Graph calls by their number of rows; of all versions of a model, which the engine does not tell apart."""
-        return self._calls.get(name, {})
+        return dict(self._calls.get(name, {}))  # a copy: the engine counts on, on its own thread
 
     def ended(self, name: str, version: int, seconds: float, rows: int, usage: Usage | None) -> None:
         """A request has ended, in so many seconds; without a usage it did not succeed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Awaitable, Callable
 
 from brood.engine.admission import Permit
@@ -15,10 +16,16 @@ Watch = Callable[
 
 
 class EngineCore:
-    """One device's engine: a scheduler, and a way to execute its plans."""
+    """One device's engine: a scheduler, and a way to execute its plans.
+
+    Attributes:
+        lock: to be held around every use of the scheduler from outside `step`, which lets go of it while a plan is
+            executed.
+    """
 
     def __init__(self, scheduler: Scheduler, execute: Execute, clock: Callable[[], float], watch: Watch) -> None:
         self.scheduler = scheduler
+        self.lock = threading.Lock()
         self._execute = execute
         self._clock = clock
         self._watch = watch
@@ -29,12 +36,15 @@ class EngineCore:
 
     async def step(self) -> tuple[bool, list[Told]]:
         """Make one graph call, if there is one to make now; say whether one was made and what happened to whom."""
-        now = self._clock()
-        told = self.scheduler.expire(now)
-        plan = self.scheduler.plan(now)
+        with self.lock:
+            now = self._clock()
+            told = self.scheduler.expire(now)
+            plan = self.scheduler.plan(now)
         if plan is None:
             return False, told
         report = await self._execute(plan)
-        error = plan.model.costs.observe(plan.group.graph, plan.bucket, report.seconds)
+        with self.lock:
+            error = plan.model.costs.observe(plan.group.graph, plan.bucket, report.seconds)
+            told += self.scheduler.commit(plan, report)
         self._watch(plan, report, error)
-        return True, told + self.scheduler.commit(plan, report)
+        return True, told

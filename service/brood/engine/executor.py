@@ -27,6 +27,8 @@ from brood.protocol.errors import BroodError, Internal, RowFailed, RuntimeFailed
 
 log = logging.getLogger(__name__)
 
+LONG_S = 0.0003  # graph calls that take so long leave another thread time to draw noise
+
 
 class Executor:
     """Executes plans one after another.
@@ -41,12 +43,8 @@ class Executor:
         self._ahead = ahead
         self._drawing: Future[None] | None = None
 
-    def execute(self, plan: StepPlan, *, ahead: bool = True) -> StepReport:
-        """Run one plan; never raises for what a graph does.
-
-        Args:
-            ahead: the call takes long enough to draw the noise of later steps meanwhile.
-        """
+    def execute(self, plan: StepPlan) -> StepReport:
+        """Run one plan; never raises for what a graph does."""
         began = self._clock()
         if plan.shots:
             previews = _previews(plan)
@@ -54,7 +52,7 @@ class Executor:
             return StepReport(ended, ended - began, previews=previews)
         self._finish_drawing()
         failures: dict[Row, BroodError] = {}
-        self._run(plan, plan.rows, failures, ahead)
+        self._run(plan, plan.rows, failures)
         left = [row for row in plan.rows if row not in failures]
         outputs = {row: _finished(row, plan) for row in left if row.finishes}
         shots = [_shot(row, plan) for row in left if row.previews and row.job.program.preview is not None]
@@ -67,7 +65,7 @@ class Executor:
             self._drawing.exception()
             self._drawing = None
 
-    def _run(self, plan: StepPlan, rows: Sequence[Row], failures: dict[Row, BroodError], ahead: bool) -> None:
+    def _run(self, plan: StepPlan, rows: Sequence[Row], failures: dict[Row, BroodError]) -> None:
         """Call the graph for these rows, or for halves of them if that fails."""
         group, model = plan.group, plan.model
         bucket = plan.bucket if len(rows) == len(plan.rows) else _part(plan, len(rows))
@@ -75,7 +73,7 @@ class Executor:
             _write_fresh(model, [row for row in rows if row.fresh])
             inputs = host_inputs(rows, bucket)
             slots = [row.slot for row in rows]
-            if ahead:
+            if model.costs.seconds(group.graph, bucket) >= LONG_S:
                 self._draw_ahead([(row, True) for row in rows] + [(row, False) for row in plan.soon])
             results = model.runtime.run(group.graph, slots, bucket, inputs, group.reads, group.writes)
         except Exception as error:
@@ -88,8 +86,8 @@ class Executor:
             failures[rows[0]] = _blame(rows[0], failure)
             return
         middle = len(rows) // 2
-        self._run(plan, rows[:middle], failures, ahead)
-        self._run(plan, rows[middle:], failures, ahead)
+        self._run(plan, rows[:middle], failures)
+        self._run(plan, rows[middle:], failures)
 
     def _draw_ahead(self, rows: Iterable[tuple[Row, bool]]) -> None:
         """Begin to draw what rows will need in their next step (True) or in their first one (False)."""
