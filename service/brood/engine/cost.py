@@ -5,20 +5,30 @@ of each call's surprise, and a surprise counts as a factor of two at most: one c
 (another process had the core) moves a prediction by 8 %, a machine that became twice as slow moves it there within some
 tens of calls. The shape, on which the choice of buckets depends, follows ten times slower than the pace: what else
 happens on the machine is seldom about one bucket alone.
+
+Beside busy callers a call takes longer than in the warm-up, and a small one longer by a greater part. So that the
+warm-up does not decide for good, now and then a call that could be fuller is made at the next larger bucket, and what
+such a trial says of the shape is believed sooner.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 PACE_RATE, SHAPE_RATE = 0.1, 0.01  # part of a call's surprise that is believed, of all buckets and of this one
+WARM_UP_COUNTS = 8  # so many calls of a bucket: trials of it move its shape by 1/8, 1/9, … of their surprise
 SURPRISE_LIMIT = math.log(2.0)  # larger ones count as this
-GAIN = 1.05  # a larger bucket pays if it makes so many times more rows a second than any smaller one
+SOON, LATER, TRIALS = (
+    16,
+    256,
+    16,
+)  # every so many full calls a larger bucket is tried: these until so many trials, those
+GAIN = 1.02  # a larger bucket pays if it makes so many times more rows a second than any smaller one
 RECENT = 1000  # calls over which the prediction error is told
 
 
@@ -37,9 +47,18 @@ class _Graph:
     pace: float = 1.0
     cap: int = 1
     row_s: float = 0.0
+    calls: dict[int, int] = field(default_factory=lambda: defaultdict(int))  # bucket → how many were made
+    full: int = 0  # calls at the cap since a larger bucket was tried
 
     def __post_init__(self) -> None:
         self.refresh()
+
+    def rate(self, bucket: int) -> float:
+        """Which part of a call's surprise is believed of its bucket's shape; counts the call."""
+        self.calls[bucket] += 1
+        trial = bucket > self.cap
+        self.full = 0 if trial else self.full + (bucket == self.cap)
+        return max(SHAPE_RATE, 1 / (WARM_UP_COUNTS + self.calls[bucket])) if trial else SHAPE_RATE
 
     def refresh(self) -> None:
         """Choose the cap anew: the largest bucket that still pays."""
@@ -68,6 +87,15 @@ class CostModel:
         """Predicted seconds of one call."""
         found = self._graphs[graph]
         return found.pace * found.shape[bucket]
+
+    def reach(self, graph: str, rows: int) -> int:
+        """The most rows for the next call, of so many that could be in it: the cap, or the trial of a larger bucket."""
+        found = self._graphs[graph]
+        if rows <= found.cap or found.full < SOON:
+            return found.cap
+        larger = next((bucket for bucket in found.shape if bucket > found.cap), found.cap)
+        enough = rows >= larger and found.full >= (SOON if found.calls[larger] < TRIALS else LATER)
+        return larger if enough else found.cap
 
     def cap(self, graph: str) -> int:
         """The largest bucket that still pays: rows beyond it are better served by the next call."""
@@ -107,7 +135,7 @@ class CostModel:
         found, predicted = self._graphs[graph], self.seconds(graph, bucket)
         surprise = max(-SURPRISE_LIMIT, min(SURPRISE_LIMIT, math.log(max(seconds, 1e-9) / predicted)))
         found.pace *= math.exp(PACE_RATE * surprise)
-        found.shape[bucket] *= math.exp(SHAPE_RATE * surprise)
+        found.shape[bucket] *= math.exp(found.rate(bucket) * surprise)
         found.refresh()
         error = abs(seconds / predicted - 1.0)
         self._errors.append(error)

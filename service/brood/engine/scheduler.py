@@ -164,8 +164,9 @@ class Scheduler:
     def _step(self, queue: GroupQueue, now: float, others: bool) -> StepPlan:
         """A call of this group; ``others``: so might be one of another."""
         costs, graph = queue.model.costs, queue.group.graph
-        bucket = costs.bucket_for(graph, min(queue.cap, queue.available()))
-        rows = self._compose(queue, min(bucket, queue.available()), costs.seconds(graph, bucket), now)
+        available = queue.available()
+        bucket = costs.bucket_for(graph, min(costs.reach(graph, available), available))
+        rows = self._compose(queue, min(bucket, available), costs.seconds(graph, bucket), now)
         strict = any(row.job.strict for row in rows)
         if strict or len(rows) != bucket:
             bucket = costs.bucket_for(graph, len(rows), queue.model.certified(graph) if strict else None)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
+import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from brood.host.trace import Call, bits
 from brood.runtimes.base import Arrays, LoadedGraph
 
-TIMED_ROUNDS = 8  # over all buckets, after a first one; the quickest call counts: other processes only ever add
+TIMED_ROUNDS = 8  # over all buckets, after a first one; the median counts: the quickest call finds its data in caches
 TIMED_S = 0.15  # after which no further round is begun, if there have been two
 
 
@@ -24,12 +24,13 @@ class Warmed:
     agreeing: frozenset[int]  # buckets at which all rows had the bits that they have in their own runs
 
 
-def warm_up(graph: LoadedGraph, calls: Sequence[Call]) -> Warmed:
+def warm_up(graph: LoadedGraph, calls: Sequence[Call], rest: Callable[[], None] = lambda: None) -> Warmed:
     """Call a graph at all its buckets.
 
     Args:
         graph: to be warmed up.
         calls: of this graph; their rows fill the buckets. Without any, rows of zeros do, which agree with nothing.
+        rest: called before each call that is timed, to wait for as long as the graph would wait within it.
 
     Raises:
         RuntimeFailed: a call failed.
@@ -41,18 +42,19 @@ def warm_up(graph: LoadedGraph, calls: Sequence[Call]) -> Warmed:
         found = bits(graph(inputs))
         if good and all(np.array_equal(found[slot], row) for slot, row in enumerate(_expected(good, bucket))):
             agreeing.add(bucket)
-    return Warmed(_timed(graph, filled), frozenset(agreeing))
+    return Warmed(_timed(graph, filled, rest), frozenset(agreeing))
 
 
-def _timed(graph: LoadedGraph, filled: Mapping[int, Arrays]) -> dict[int, float]:
+def _timed(graph: LoadedGraph, filled: Mapping[int, Arrays], rest: Callable[[], None]) -> dict[int, float]:
     """Seconds of a call at each bucket. Which bucket pays is decided by few per cent: all are timed in turn."""
-    cost, began = dict.fromkeys(filled, math.inf), time.perf_counter()
+    found: dict[int, list[float]] = {bucket: [] for bucket in filled}
+    began = time.perf_counter()
     for number in range(TIMED_ROUNDS):
         if number >= 2 and time.perf_counter() - began > TIMED_S:
             break
         for bucket, inputs in filled.items():
-            cost[bucket] = min(cost[bucket], _seconds(graph, inputs))
-    return cost
+            found[bucket].append(_seconds(graph, inputs, rest))
+    return {bucket: statistics.median(seconds) for bucket, seconds in found.items()}
 
 
 def _inputs(graph: LoadedGraph, rows: Sequence[Arrays], bucket: int) -> dict[str, np.ndarray]:
@@ -66,7 +68,8 @@ def _expected(calls: Sequence[Call], bucket: int) -> list[np.ndarray]:
     return [bits(calls[slot % len(calls)].outputs)[0] for slot in range(bucket)]
 
 
-def _seconds(graph: LoadedGraph, inputs: Arrays) -> float:
+def _seconds(graph: LoadedGraph, inputs: Arrays, rest: Callable[[], None]) -> float:
+    rest()
     began = time.perf_counter()
     graph(inputs)
     return time.perf_counter() - began

@@ -177,13 +177,15 @@ def test_what_is_refused_costs_nothing_and_is_told() -> None:
     assert sum(server.tally.steps for server in run.servers) >= 20 * summary.total.done
 
 
-def test_a_linear_curve_is_not_batched_and_nobody_is_slower() -> None:
+def test_a_linear_curve_is_hardly_batched_and_nobody_is_slower() -> None:
+    """But for the calls in which a larger bucket is tried."""
     load = Drawn(read_mix(["100% steps=10"]), 400, 0)
     setting = Setting(LINEAR)
     trace = load.at(0.7 * setting.ideal_rate(load.shares))
     ends = {name: simulate(policy, trace, setting).outcomes.ended for name, policy in POLICIES.items()}
-    assert ends["step-level"] == pytest.approx(ends["padded"])
-    assert ends["step-level"] == pytest.approx(ends["same-parameters"])
+    shortest = min(setting.curves["step"].values())
+    assert ends["step-level"] == pytest.approx(ends["padded"], abs=2 * shortest)
+    assert ends["step-level"] == pytest.approx(ends["same-parameters"], abs=2 * shortest)
 
 
 def test_short_requests_are_not_behind_long_ones() -> None:
