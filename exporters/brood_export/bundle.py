@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,18 +15,25 @@ from brood.protocol.manifest import Manifest
 from brood.store.files import write_manifest
 from brood.store.golden import GoldenRun, write_golden
 from brood_export.card import CARD, write_card
-from brood_export.families import FAMILIES, ExportSpec
-from brood_export.parity import Difference, measure_parity
-from brood_export.preview import write_preview
+from brood_export.errors import BundleExists, NotWritten
+from brood_export.families import ExportSpec
+from brood_export.parity import Difference, measure_parity, table
+from brood_export.preview import PREVIEW, write_preview
 from brood_export.reference import Reference, make_reference
-from brood_export.targets import TARGETS, Target
+from brood_export.scrutiny import scrutinise
+from brood_export.targets import Target
 from brood_export.words import BUCKETS, Title, first_words, golden_words, hashed
 
+FOLDER = {  # what a file system says of a place that cannot be written to
+    errno.ENOSPC: "there is no room",
+    errno.EDQUOT: "there is no room",
+    errno.EACCES: "writing is not allowed",
+    errno.EPERM: "writing is not allowed",
+    errno.EROFS: "writing is not allowed",
+    errno.ENOTDIR: "part of the path is a file",
+    errno.EEXIST: "part of the path is a file",
+}
 Say = Callable[[str], None]  # told what is being done
-
-
-class BundleExists(FileExistsError):
-    """There is a bundle of that name and version already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,43 +43,15 @@ class Exported:
     directory: Path  # NAME/VERSION
     differences: tuple[Difference, ...]
 
+    def table(self) -> str:
+        """What parity found, in Markdown."""
+        return table(self.differences)
 
-def export_bundle(
-    model: nn.Module,
-    *,
-    family: str,
-    out: Path,
-    name: str,
-    version: int = 1,
-    runtime: str = "onnx",
-    **family_options: object,
-) -> Path:
-    """Export a trained model.
-
-    Args:
-        model: of a class that the family's adapter understands (`brood_export.families`); it is left as it was.
-        family: one of `FAMILIES`.
-        out: the store; the bundle is written to ``out/name/version``.
-        name, version: of the bundle.
-        runtime: one of `TARGETS`.
-        family_options: of the family's adapter.
-
-    Returns:
-        The bundle's directory.
-
-    Raises:
-        KeyError: unknown family or runtime, naming those there are.
-        Misfit: the model lacks what the family needs.
-        BundleExists: name and version are taken.
-        ParityFailed: the exported graphs do not compute what the model does; nothing is written.
-    """
-    if family not in FAMILIES:
-        raise KeyError(f"family is {family!r}; there are {', '.join(FAMILIES)}")
-    if runtime not in TARGETS:
-        raise KeyError(f"runtime is {runtime!r}; there are {', '.join(TARGETS)}")
-    model = model.eval()
-    spec = FAMILIES[family](model, **family_options)
-    return export_spec(spec, model, TARGETS[runtime], Title(name, version), out).directory
+    @property
+    def preview(self) -> Path | None:
+        """The sample sheet, if there is one."""
+        path = self.directory / PREVIEW
+        return path if path.exists() else None
 
 
 def export_spec(
@@ -86,7 +66,7 @@ def export_spec(
     replace: bool = False,
     say: Say = lambda _: None,
 ) -> Exported:
-    """Export a model whose spec is made; see `export_bundle`.
+    """Export a model whose spec is made; see `brood_export.export`.
 
     Args:
         training: section of the card.
@@ -95,6 +75,9 @@ def export_spec(
     """
     manifest = first_words(spec, model, target, title, buckets)
     with staged(out, manifest, replace) as directory:
+        say("looking at the model's code")
+        for name, graph in spec.graphs.items():
+            scrutinise(name, graph)
         say("recording the original")
         reference = make_reference(spec, manifest)
         for name, graph in spec.graphs.items():
@@ -131,14 +114,27 @@ def staged(out: Path, manifest: Manifest, replace: bool) -> Iterator[Path]:
 
     Raises:
         BundleExists: the place is taken, and `replace` is false.
+        NotWritten: the folder cannot be written to, or there is no room.
     """
     place = out / manifest.name / str(manifest.version)
     if place.exists() and not replace:
-        raise BundleExists(f"{manifest.name}/{manifest.version} exists already in {out}")
+        raise BundleExists(f"{manifest.name}/{manifest.version} exists already in {out}; --replace takes its place")
+    try:
+        with room_for(place) as new:
+            yield new
+    except OSError as error:
+        if error.errno not in FOLDER:
+            raise
+        raise NotWritten(error.errno, f"{FOLDER[error.errno]}: nothing is written", str(place)) from error
+
+
+@contextmanager
+def room_for(place: Path) -> Iterator[Path]:
+    """An empty directory that is renamed to `place` at the end."""
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
         # Hidden, so that no store takes it for a model; in the same file system, so that one renaming moves it.
-        with tempfile.TemporaryDirectory(prefix=f".{manifest.version}-", dir=place.parent) as room:
+        with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as room:
             new = Path(room) / "new"
             new.mkdir()
             yield new

@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 from onnx import ModelProto, TensorProto, TypeProto, ValueInfoProto
 
 from brood.protocol.manifest import TENSOR_NAME, DType
+from brood_export.errors import NotImportable
 
 OLDEST_OPSET = 7  # ONNX Runtime promises no older one
 ROWS = "rows"
@@ -29,10 +30,6 @@ DTYPES: dict[int, DType] = {
     TensorProto.FLOAT: "float32",
     TensorProto.DOUBLE: "float64",
 }
-
-
-class NotImportable(ValueError):
-    """The file is no graph that can be served; the message says why, and what would be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from brood.runtimes.onnx_graph import reason_of
 from brood.sampling.noise import noise
-from brood_export.function_graph import FunctionGraph, NotImportable, Tensor
+from brood_export.errors import NotImportable
+from brood_export.function_graph import FunctionGraph, Tensor
 
 CLOSE = 1e-3  # sums come out differently at other numbers of rows; mixing rows makes more of a difference
 QUIET = 4  # errors are raised, and need no second telling

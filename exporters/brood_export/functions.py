@@ -21,7 +21,8 @@ from brood.protocol.manifest import Graph, GraphInput, GraphOutput, Input, Manif
 from brood.store.files import hash_file, write_manifest
 from brood_export.bundle import staged
 from brood_export.card import CARD, operations, provenance
-from brood_export.function_graph import NotImportable, Tensor, read_graph
+from brood_export.errors import NotImportable
+from brood_export.function_graph import Tensor, read_graph
 from brood_export.function_trial import try_graph
 from brood_export.words import BUCKETS, UNKNOWN_HASH, hashed
 

@@ -21,15 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brood.protocol.manifest import Manifest
+from brood_export.errors import ParityFailed
 from brood_export.reference import EDGE, Array, Reference
 
 MAX_ABS = 1e-4  # of the range
 MIN_PSNR_DB = 50.0
 WORKER_LIMIT_S = 900.0
-
-
-class ParityFailed(RuntimeError):
-    """The exported model is not the original; the message says which graph, output and rows, and by how much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +116,8 @@ def measure_parity(directory: Path, manifest: Manifest, reference: Reference) ->
         done = subprocess.run(command, capture_output=True, text=True, timeout=WORKER_LIMIT_S, check=False)
         if done.returncode:
             last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-            raise ParityFailed(f"the exported graphs do not run: {last[0]}")
+            hint = "if rows are missing or too many, the code takes their number for a constant, as len(x) does"
+            raise ParityFailed(f"the exported graphs do not run: {last[0]}; {hint}: x.shape[0] stays open")
         differences: tuple[Difference, ...] = pickle.loads(result.read_bytes())
     complaints = [complaint for difference in differences if (complaint := difference.complaint())]
     if complaints:

@@ -83,6 +83,38 @@ class TinyDenoiser(nn.Module):
         return v.reshape(-1, *IMAGE)
 
 
+class TinyEnergy(nn.Module):
+    """A bowl for each class."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.middle = nn.Parameter(0.3 * torch.randn(CLASSES, *IMAGE))
+
+    def forward(self, x: Tensor, label: Tensor) -> Tensor:
+        return torch.log1p((x - self.middle[label]).square()).flatten(1).sum(1)
+
+
+class TinySequence(nn.Module):
+    """Tells the next token by the sum of what it has seen; its key is a token's worth, its values are nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.worth, self.label = nn.Embedding(3, 2), nn.Embedding(CLASSES, 2)
+        self.tell = nn.Linear(2, 3)
+
+    def forward(self, tokens: Tensor, label: Tensor) -> Tensor:
+        logits: Tensor = self.tell(torch.tanh(self.worth(tokens).cumsum(1) + self.label(label)[:, None]))
+        return logits
+
+    def step(
+        self, token: Tensor, position: Tensor, keys: Tensor, values: Tensor, label: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        key = self.worth(token)
+        seen = (torch.arange(PIXELS) < position[:, None]).float()
+        summed = key + (keys * seen[:, :, None]).sum(1)
+        return self.tell(torch.tanh(summed + self.label(label))), key[:, None], torch.zeros_like(key)[:, None]
+
+
 def cosine_levels(steps: int = 1000) -> np.ndarray:
     """The share of the data's variance at each timestep: squared cosine, each step's loss at most 0.999."""
     wanted = np.cos((np.arange(steps + 1) / steps + 0.008) / 1.008 * np.pi / 2) ** 2
@@ -136,6 +168,28 @@ MODELS: Mapping[str, tuple[Callable[[], nn.Module], dict[str, Any]]] = {
         TinyDenoiser,
         with_examples(
             shape=IMAGE, classes=CLASSES, prediction="v", alphas_cumprod=cosine_levels(), betas="cosine", guidance=1.5
+        ),
+    ),
+    "flow-matching": (TinyDenoiser, with_examples(shape=IMAGE, classes=CLASSES, velocity="to_data", guidance=1.5)),
+    "energy": (TinyEnergy, with_examples(shape=IMAGE, classes=CLASSES, step=0.02, steps=5)),
+    "autoregressive": (
+        TinySequence,
+        {"length": PIXELS, "vocabulary": 3, "start": 0, "classes": CLASSES, "cache": (PIXELS, 2), "image": IMAGE},
+    ),
+    "latent-diffusion": (
+        TinyDenoiser,
+        with_examples(
+            latent=IMAGE,
+            image=IMAGE,
+            classes=CLASSES,
+            prediction="v",
+            betas="cosine",
+            encoder=nn.Sigmoid(),
+            decoder=nn.Tanh(),
+            scale=2.0,
+            shift=0.5,
+            value_range=(0.0, 1.0),
+            guidance=1.5,
         ),
     ),
     "boltzmann": (lambda: GlyphsBoltzmann(PIXELS, CLASSES, 4), with_examples(image=IMAGE, steps=6)),

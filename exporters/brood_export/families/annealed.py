@@ -36,6 +36,7 @@ from brood_export.families.base import (
     Request,
     StepGraph,
     any_label,
+    examples_or_drawn,
     label_input,
     label_noise,
     label_output,
@@ -44,6 +45,7 @@ from brood_export.families.base import (
     ok_output,
     sheet,
 )
+from brood_export.families.unlabelled import without_labels
 
 CARRIED: dict[str, str | float] = {"next_units": "units"}  # graph output -> state
 GOLDEN_STEPS = 24  # few decisions, so that a seed is soon found with none of them on edge
@@ -130,9 +132,10 @@ def sweep_graph(module: Clamped, margin: Margin, walk: Walk) -> StepGraph:
     )
 
 
-def annealed(family: Family, description: str, graph: StepGraph, walk: Walk, examples: Examples) -> ExportSpec:
+def annealed(family: Family, description: str, graph: StepGraph, walk: Walk, examples: Examples | None) -> ExportSpec:
     """Operations, schedule and golden requests of a machine whose one sweep is `graph`."""
-    return ExportSpec(
+    classes = max(1, walk.labels)  # a machine without label units is of one class
+    spec = ExportSpec(
         family=family,
         domain="discrete",
         description=description,
@@ -140,15 +143,16 @@ def annealed(family: Family, description: str, graph: StepGraph, walk: Walk, exa
         operations={"generate": generate(walk), "complete": complete(walk)},
         schedule=Schedule(kind="annealing", numbers={"start": walk.start, "hold": walk.hold}),
         sample=Sample(range=(0.0, 1.0)),
-        golden=golden(walk, examples),
-        preview=sheet(walk.labels),
-        preview_columns=walk.labels,
+        golden=golden(walk, examples_or_drawn(examples, walk.image, classes)),
+        preview=sheet(classes),
+        preview_columns=classes,
     )
+    return spec if walk.labels else without_labels(spec)
 
 
 def generate(walk: Walk) -> Operation:
     return Operation(
-        description="Anneal from noise with the label's units clamped.",
+        description=f"Anneal from noise{' with the units of the label clamped' * bool(walk.labels)}.",
         params=params(walk),
         state=states(walk),
         stages=(Stage(graph="sweep", repeat="schedule", bind=CARRIED | {"image": 0.0, "mask": 0.0}),),

@@ -27,6 +27,8 @@ from brood.protocol.manifest import (
     Scalar,
     Schedule,
 )
+from brood.sampling.noise import noise
+from brood_export.errors import Misfit
 
 # Streams of the seed contract: one word has one stream in every family.
 LATENT_STREAM = 0  # the latent of a single-shot model; the draws of a stepwise one
@@ -53,6 +55,12 @@ class StepGraph:
     # For graphs that make random decisions: (tensors as for forward) -> [rows], how far the nearest uniform number is
     # from the edge at which its decision would turn.
     margin: Margin | None = None
+    exported: nn.Module | None = None  # what is exported in its place: the same, in operations that a file can hold
+
+    @property
+    def source(self) -> nn.Module:
+        """What is exported."""
+        return self.exported or self.module
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,27 @@ class Examples:
     labels: NDArray[np.int64]  # [m]
 
 
+def examples_or_drawn(
+    examples: Examples | None, shape: tuple[int, ...], classes: int, value_range: Range = (0.0, 1.0)
+) -> Examples:
+    """The examples; where none are given, two samples of noise: golden runs prove an export with them as well.
+
+    Raises:
+        Misfit: the given ones are fewer than two, of another shape, or of classes that there are not.
+    """
+    if examples is None:
+        low, high = value_range
+        even = noise("uniform", seed=0, stream=0, index=0, step=0, shape=(2, *shape))
+        return Examples(np.float32(low) + np.float32(high - low) * even, np.arange(2, dtype=np.int64) % classes)
+    found, labels = examples.images.shape, examples.labels
+    if found[1:] != shape or len(labels) != found[0] or found[0] < 2:
+        text = f"examples are {list(found)} with {len(labels)} labels"
+        raise Misfit(f"{text}; allowed: [m, {', '.join(map(str, shape))}] with m labels, m at least 2")
+    if labels.min() < 0 or labels.max() >= classes:
+        raise Misfit(f"examples have labels {labels.min()} to {labels.max()}; allowed: 0 to {classes - 1}")
+    return examples
+
+
 @dataclass(frozen=True, slots=True)
 class ExportSpec:
     """A model in the words of the manifest, with its graphs as torch modules."""
@@ -94,10 +123,6 @@ class ExportSpec:
     original: Callable[[Request], Mapping[str, NDArray[np.generic]]] | None = None
 
 
-class Misfit(TypeError):
-    """The model lacks what its family needs; the message says what."""
-
-
 def require(model: nn.Module, family: str, *names: str) -> None:
     """Refuse a model without the methods or attributes that the family's adapter calls.
 
@@ -106,7 +131,41 @@ def require(model: nn.Module, family: str, *names: str) -> None:
     """
     missing = [name for name in names if not hasattr(model, name)]
     if missing:
-        raise Misfit(f"{type(model).__name__} has no {', '.join(missing)}: family {family!r} needs {', '.join(names)}")
+        raise Misfit(f"{called(model)} has no {', '.join(missing)}: family {family!r} needs {', '.join(names)}")
+
+
+def called(model: nn.Module) -> str:
+    """The class of a model, of its own if it is wrapped in one that takes no label."""
+    return type(getattr(model, "unlabelled", model)).__name__
+
+
+def tried(model: nn.Module, family: str, method: str, *arguments: Tensor) -> tuple[Tensor, ...]:
+    """What a model gives when a family's adapter calls it for the first time.
+
+    Args:
+        method: ``forward`` or another one.
+
+    Raises:
+        Misfit: it fails, or gives something else than tensors with an axis of rows in front.
+    """
+    call = model if method == "forward" else getattr(model, method)
+    taken = arguments[:-1] if hasattr(model, "unlabelled") else arguments
+    given = ", ".join(f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}" for value in taken)
+    where = f"family {family!r} calls {called(model)}.{method}({given})"
+    try:
+        with torch.no_grad():
+            found = call(*arguments)
+    except Exception as error:  # code of others
+        lines = str(error).strip().splitlines()[:1]
+        raise Misfit(f"{where}, which fails: {type(error).__name__}: {''.join(lines)}") from error
+    results = found if isinstance(found, tuple) else (found,)
+    rows = len(arguments[0])
+    for place, result in enumerate(results):
+        if not isinstance(result, Tensor):
+            raise Misfit(f"{where}: result {place} is a {type(result).__name__}; allowed: tensors")
+        if result.shape[:1] != (rows,):
+            raise Misfit(f"{where}: result {place} is {list(result.shape)}; allowed: {rows} rows in front")
+    return results
 
 
 def any_label(label: Tensor, noise: Tensor, classes: int) -> Tensor:
@@ -124,6 +183,11 @@ def finite(*tensors: Tensor) -> Tensor:
 def per_row(numbers: Tensor, like: Tensor) -> Tensor:
     """Numbers [rows] with axes of length one added, so that they broadcast against `like` [rows, ...]."""
     return numbers.reshape(-1, *[1] * (like.dim() - 1))
+
+
+def is_picture(shape: tuple[int, ...]) -> bool:
+    """Whether a row of this shape can be shown: channels (grey or RGB), height, width."""
+    return len(shape) == 3 and shape[0] in (1, 3)
 
 
 def row_shape(tensor: Tensor) -> tuple[int, ...]:

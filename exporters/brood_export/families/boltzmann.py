@@ -6,13 +6,16 @@ all units at once from one field would sample another distribution.
 
 from __future__ import annotations
 
+import math
 from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
+from brood_export.errors import Misfit
 from brood_export.families.annealed import Clamped, Walk, annealed, binary, nearest, sweep_graph
-from brood_export.families.base import Examples, ExportSpec, finite, require
+from brood_export.families.base import Examples, ExportSpec, called, finite, require
+from brood_export.families.gibbs import FullMachine
 
 
 class Machine(Protocol):
@@ -76,21 +79,36 @@ class Sweep(Clamped):
         return nearest(unit_noise, torch.sigmoid(seen / temperature[:, None]), mask < 0.5)
 
 
+def full(model: nn.Module) -> nn.Module:
+    """The model; where it only has weights, a machine of them."""
+    if hasattr(model, "sweep"):
+        require(model, "boltzmann", "couplings", "field", "sweep", "bias", "labels")
+        return model
+    require(model, "boltzmann", "weight", "bias")
+    weight, bias = model.weight, model.bias
+    if not isinstance(weight, Tensor) or not isinstance(bias, Tensor) or weight.shape != (len(bias), len(bias)):
+        raise Misfit(f"{called(model)}: weight and bias are not tensors [N, N] and [N]")
+    return FullMachine(weight.detach(), bias.detach(), int(getattr(model, "labels", 0)))
+
+
 def boltzmann(
     model: nn.Module,
     *,
     image: tuple[int, int, int],
-    examples: Examples,
+    examples: Examples | None = None,
     steps: int = 75,
     start: float = 3.0,
     hold: float = 2 / 3,
 ) -> ExportSpec:
     """A machine with ``couplings()``, ``field(x)`` and ``sweep(x, field, temperature, uniform, mask, known)``.
 
+    Or one with nothing but ``weight`` [N, N] and ``bias`` [N]; ``labels``, if it has them, says how many of the units
+    behind the pixels are the class, one-hot.
+
     Args:
         model: units are the pixels of `image`, the label one-hot, then hidden units.
         image: channels, height, width.
-        examples: pictures for the golden samples.
+        examples: pictures for the golden samples; without, noise is completed.
         steps: default number of sweeps.
         start: temperature of the first sweep.
         hold: share of the sweeps at the final temperature.
@@ -98,9 +116,11 @@ def boltzmann(
     Raises:
         Misfit: the model lacks one of them.
     """
-    require(model, "boltzmann", "couplings", "field", "sweep", "bias", "labels")
+    model = full(model)
     machine = cast(Machine, model)
-    units = len(machine.bias)
+    units, shown = len(machine.bias), math.prod(image) + machine.labels
+    if units < shown:
+        raise Misfit(f"{called(model)} has {units} units; allowed: at least {shown}, for pixels and labels")
     walk = Walk(image, machine.labels, units, units, steps, start, hold)
     description = "Boltzmann machine with hidden units, annealed sequential sweeps with clamped label units."
     sweep = Sweep(model, walk)

@@ -17,15 +17,19 @@ import torch
 from torch import Tensor, nn
 
 from brood.protocol.manifest import GraphInput, GraphOutput, Noise
+from brood_export.errors import Misfit
 from brood_export.families.base import (
     STEP_STREAM,
     Range,
     StepGraph,
     any_label,
+    called,
     finite,
+    is_picture,
     label_input,
     label_output,
     ok_output,
+    tried,
 )
 
 SOLVER = 12  # numbers of a row: t s g p q a b c d e lo hi
@@ -42,10 +46,15 @@ class Space:
     classes: int  # labels are 0 … classes-1; `classes` itself is the null label
     extent: float  # the data lie within ±extent
     output: str  # what a sample is, in one word
+    masked: bool = True  # what is known of x0 acts on the whole step, so that pictures can be completed
 
     @property
     def picture(self) -> bool:
-        return len(self.shape) == 3
+        return is_picture(self.shape)
+
+    @property
+    def completes(self) -> bool:
+        return self.picture and self.masked
 
     @property
     def kind(self) -> Literal["image", "tensor"]:
@@ -54,6 +63,19 @@ class Space:
     @property
     def range(self) -> Range:
         return -self.extent, self.extent
+
+
+def check_denoiser(model: nn.Module, family: str, space: Space) -> None:
+    """Whether a network takes x, t and label, and gives a tensor like x.
+
+    Raises:
+        Misfit: it does not; says what it gives.
+    """
+    x, label = torch.zeros(2, *space.shape), torch.zeros(2, dtype=torch.int64)
+    (found,) = tried(model, family, "forward", x, torch.ones(2), label)[:1]
+    if found.shape != x.shape:
+        more = "; of mean and variance only the mean is read" if found.shape[1:2] == (2 * space.shape[0],) else ""
+        raise Misfit(f"{called(model)} gives {list(found.shape)} for x {list(x.shape)}; allowed: the same{more}")
 
 
 class Solver(nn.Module):
@@ -137,9 +159,9 @@ def step_graph(model: nn.Module, space: Space, *, guided: bool) -> StepGraph:
     made = GraphOutput.model_validate(values | {"role": "state"})
     state = GraphInput.model_validate(values | {"role": "state"})
     given = GraphInput.model_validate(values | {"role": "input"})
-    completes = {"known": given, "mask": given} if space.picture else {}
+    completes = {"known": given, "mask": given} if space.completes else {}
     noise = Noise(distribution="normal", stream=STEP_STREAM, scale="noise")
-    kind = CompletingStep if space.picture else Step
+    kind = CompletingStep if space.completes else Step
     return StepGraph(
         module=kind(model, space.classes, guided=guided),
         inputs={

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,7 +30,8 @@ Bind = dict[str, str | float]
 
 CARRIED: Bind = {"next_x": "x", "next_x0": "x0"}  # graph output -> state
 UNKNOWN: Bind = {"known": 0.0, "mask": 0.0}
-GOLDEN_STEPS = 8  # a divisor of the usual 1000 timesteps: then the papers and all samplers here visit the same ones
+GOLDEN_STEPS = 8  # at most
+MOST_STEPS = 1000  # where the training had no timesteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ class Defaults:
     """Of the parameters that depend on the model."""
 
     steps: int
-    sampler: str
     guidance: float
+    sampler: str = ""  # empty: there is only one
 
 
 def operations(space: Space, schedule: Schedule, defaults: Defaults) -> dict[str, Operation]:
@@ -50,12 +51,12 @@ def operations(space: Space, schedule: Schedule, defaults: Defaults) -> dict[str
         description="Denoise pure noise.",
         params=common,
         state=states(space),
-        stages=(stage(UNKNOWN if space.picture else {}),),
+        stages=(stage(UNKNOWN if space.completes else {}),),
         preview=Preview(graph="preview"),
         outputs={space.output: made, "label": made_label()},
     )
     found = {"generate": generate, "vary": generate.model_copy(update=vary(space, common))}
-    if space.picture:
+    if space.completes:
         found["complete"] = generate.model_copy(update=complete(space))
     return found
 
@@ -108,22 +109,18 @@ def states(space: Space, begins_with: str | None = None) -> dict[str, State]:
 
 def params(space: Space, schedule: Schedule, defaults: Defaults) -> dict[str, Param]:
     """Those that all operations have."""
-    timesteps = int(schedule.numbers["train_steps"])
+    most = int(schedule.numbers.get("train_steps", MOST_STEPS))
     return {
         "label": label_param(space.classes),
         "steps": Param(
             type="int",
             default=defaults.steps,
             minimum=1,
-            maximum=timesteps,
+            maximum=most,
             unit="steps",
             description="of the sampler, evenly over the noise levels",
         ),
-        "sampler": choice(defaults.sampler, SAMPLERS, "how to get from one noise level to the next", INEXPRESSIBLE),
-        "eta": share(0.0, "of sampler ddim: 0 adds no noise, 1 as much as ddpm"),
-        "spacing": choice(
-            schedule.words["spacing"], SPACINGS, "which timesteps are visited; trailing is best with few steps"
-        ),
+        **(sampler_params(schedule, defaults.sampler) if defaults.sampler else {}),
         "guidance": Param(
             type="float",
             default=defaults.guidance,
@@ -133,6 +130,17 @@ def params(space: Space, schedule: Schedule, defaults: Defaults) -> dict[str, Pa
         ),
         "guidance_start": share(0.0, "share of the steps after which guidance begins"),
         "guidance_stop": share(1.0, "share of the steps after which guidance ends"),
+    }
+
+
+def sampler_params(schedule: Schedule, sampler: str) -> dict[str, Param]:
+    """Those of a model that several samplers are for."""
+    return {
+        "sampler": choice(sampler, SAMPLERS, "how to get from one noise level to the next", INEXPRESSIBLE),
+        "eta": share(0.0, "of sampler ddim: 0 adds no noise, 1 as much as ddpm"),
+        "spacing": choice(
+            schedule.words["spacing"], SPACINGS, "which timesteps are visited; trailing is best with few steps"
+        ),
     }
 
 
@@ -146,9 +154,26 @@ def share(default: float, text: str) -> Param:
     return Param(type="float", default=default, minimum=0.0, maximum=1.0, description=text)
 
 
-def golden(space: Space, examples: Examples) -> tuple[Request, ...]:
+def golden_steps(timesteps: int) -> int:
+    """A divisor of the timesteps: then the papers and all samplers here visit the same ones."""
+    return next(steps for steps in range(GOLDEN_STEPS, 0, -1) if timesteps % steps == 0)
+
+
+def only(requests: Iterable[Request], operations: Mapping[str, Operation]) -> tuple[Request, ...]:
+    """The requests of operations that there are, without what they do not take; those that then say the same once."""
+    found: dict[str, Request] = {}
+    for request in requests:
+        if (operation := operations.get(request.operation)) is None:
+            continue
+        params = {name: value for name, value in request.params.items() if name in operation.params}
+        said = f"{request.operation} {request.seed} {request.index} {sorted(params.items())}"
+        found.setdefault(said, replace(request, params=params))
+    return tuple(replace(one, id=f"{one.operation}_{number}") for number, one in enumerate(found.values()))
+
+
+def golden(space: Space, examples: Examples, steps: int) -> tuple[Request, ...]:
     """One run at least of every sampler and every operation; the first ones of each take both graphs."""
-    short: dict[str, Scalar] = {"steps": GOLDEN_STEPS}
+    short: dict[str, Scalar] = {"steps": steps}
     partly: dict[str, Scalar] = {**short, "guidance": 3.0, "guidance_start": 0.25, "guidance_stop": 0.75}
     label: dict[str, Scalar] = {"label": int(examples.labels[0])}
     example = {space.output: examples.images[0]}
@@ -163,7 +188,7 @@ def golden(space: Space, examples: Examples) -> tuple[Request, ...]:
         Request("vary_interval", "vary", 5, 0, {**partly, **label}, example),
         Request("vary_euler", "vary", 6, 1, {**short, **label, "sampler": "euler", "strength": 0.75}, example),
     ]
-    if space.picture:
+    if space.completes:
         upper, left = np.zeros(space.shape, np.float32), np.zeros(space.shape, np.float32)
         upper[:, : space.shape[1] // 2] = left[:, :, : space.shape[2] // 2] = 1.0
         requests += [

@@ -1,4 +1,4 @@
-"""Denoising diffusion models (Ho, Jain and Abbeel 2020), class-conditional, with classifier-free guidance.
+"""Denoising diffusion models (Ho, Jain and Abbeel 2020), with classifier-free guidance.
 
 A row's state is x and the x0 of the step before. Which sampler moves it, in how many steps and how strongly guided, is
 a table of numbers made by the schedule; the sample is x after the last step.
@@ -11,84 +11,110 @@ from typing import Literal
 import numpy as np
 from torch import nn
 
+from brood.protocol.errors import BundleError
 from brood.protocol.manifest import Sample, Schedule
 from brood.sampling.betas import signal_levels
 from brood.sampling.terms import Given
-from brood_export.families.base import SHEET_ROWS, Examples, ExportSpec, Misfit, sheet
-from brood_export.families.denoiser import Space, preview_graph, step_graph
-from brood_export.families.denoiser_words import Defaults, golden, operations
+from brood_export.errors import Misfit
+from brood_export.families.base import SHEET_ROWS, Examples, ExportSpec, examples_or_drawn, is_picture, sheet
+from brood_export.families.denoiser import Space, check_denoiser, preview_graph, step_graph
+from brood_export.families.denoiser_words import Defaults, golden, golden_steps, operations
 from brood_export.families.original import Denoiser
 from brood_export.families.textbook import Floats, Prediction
+from brood_export.families.unlabelled import labels_optional
 
+Betas = Literal["linear", "scaled_linear", "cosine"]
 SPACING = "trailing"  # the only one whose first step is at the last noise level, where there is nothing but noise
 LEVEL_TOLERANCE = 1e-9
 SCATTERED = 200  # rows of a sheet whose samples are points
 
 
+@labels_optional
 def diffusion(
     model: nn.Module,
     *,
     shape: tuple[int, ...],
-    classes: int,
+    classes: int = 0,
     prediction: Prediction,
-    alphas_cumprod: Floats,
-    betas: Literal["linear", "scaled_linear", "cosine"],
+    betas: Betas,
+    train_steps: int = 1000,
+    alphas_cumprod: Floats | None = None,
     beta_start: float = 1e-4,
     beta_end: float = 0.02,
     extent: float = 1.0,
-    output: str = "image",
-    examples: Examples,
+    output: str = "",
+    examples: Examples | None = None,
     steps: int = 20,
     sampler: str = "dpmpp-2m",
     guidance: float = 1.0,
 ) -> ExportSpec:
     """A network ``model(x [rows, *shape], t [rows] float32, label [rows] int64) -> m [rows, *shape]``.
 
+    Without classes it is ``model(x, t)``; t is a timestep, 0 … train_steps-1.
+
     Args:
-        model: in evaluation mode; the label `classes` means that none is given.
+        model: in evaluation mode; the label `classes` means that none is given (classifier-free guidance).
         shape: of one sample: channels, height, width of a picture; anything else is a tensor.
-        classes: labels are 0 … classes-1.
+        classes: labels are 0 … classes-1; 0: the model takes no label.
         prediction: what m is of x = α x_0 + σ ε: ε, v = α ε − σ x_0, or x_0.
-        alphas_cumprod: [train_steps], ᾱ_t = α² of the training.
-        betas, beta_start, beta_end: the same in words, as the schedule makes them.
+        betas, beta_start, beta_end: the noise schedule of the training.
+        train_steps: how many timesteps the training had.
+        alphas_cumprod: [train_steps], ᾱ_t = α² of the training; the schedule is checked against it.
         extent: samples lie within ±extent; what the network says of x_0 is kept in there.
-        output: what a sample is, in one word.
-        examples: samples of the kind the model was trained on, for the golden samples.
+        output: what a sample is, in one word; image or sample if nothing is said.
+        examples: samples of the kind the model was trained on, for the golden samples; without, noise is used.
         steps, sampler, guidance: defaults of these parameters.
 
     Raises:
-        Misfit: `betas` does not make `alphas_cumprod`.
+        Misfit: `betas` does not make `alphas_cumprod`, or the model does not keep the shape.
     """
-    space = Space(shape, classes, extent, output)
-    denoiser = Denoiser(model, space, prediction, np.asarray(alphas_cumprod, np.float64))
-    words = {"betas": betas, "prediction": prediction, "spacing": SPACING, "epsilon": "clipped"}
-    numbers = {"train_steps": float(len(alphas_cumprod)), "clip": extent}
-    if betas != "cosine":
-        numbers |= {"beta_start": beta_start, "beta_end": beta_end}
-    check_levels(denoiser, Given({}, numbers, words))
-    schedule = Schedule(kind="diffusion", numbers=numbers, words=words)
+    space = Space(shape, classes, extent, output or ("image" if is_picture(shape) else "sample"))
+    check_denoiser(model, "diffusion", space)
+    timesteps = train_steps if alphas_cumprod is None else len(alphas_cumprod)
+    schedule = noise_schedule(prediction, betas, timesteps, (beta_start, beta_end), extent)
+    denoiser = Denoiser(model, space, prediction, levels(schedule, alphas_cumprod))
     return ExportSpec(
         family="diffusion",
         domain="continuous",
-        description="Denoising diffusion model, class-conditional, with classifier-free guidance.",
+        description="Denoising diffusion model, with classifier-free guidance.",
         graphs={
             "step": step_graph(model, space, guided=False),
             "step_guided": step_graph(model, space, guided=True),
             "preview": preview_graph(space),
         },
-        operations=operations(space, schedule, Defaults(steps, sampler, guidance)),
+        operations=operations(space, schedule, Defaults(steps, guidance, sampler)),
         schedule=schedule,
         sample=Sample(range=space.range) if space.picture else None,
-        golden=golden(space, examples),
+        golden=golden(space, examples_or_drawn(examples, shape, classes, space.range), golden_steps(timesteps)),
         preview=sheet(classes, SHEET_ROWS if space.picture else SCATTERED),
         preview_columns=classes,
         original=denoiser.original,
     )
 
 
-def check_levels(denoiser: Denoiser, given: Given) -> None:
-    """Whether the schedule's words mean the noise levels of the training."""
-    expected, found = denoiser.alphas_cumprod, signal_levels(given)
+def noise_schedule(
+    prediction: Prediction, betas: Betas, timesteps: int, ends: tuple[float, float], clip: float | None
+) -> Schedule:
+    """The training's noise levels in the words of the manifest; with `clip`, x_0 is kept within ±clip."""
+    words = {"betas": betas, "prediction": prediction, "spacing": SPACING}
+    numbers = {"train_steps": float(timesteps)}
+    if clip is not None:
+        words, numbers = words | {"epsilon": "clipped"}, numbers | {"clip": clip}
+    if betas != "cosine":
+        numbers |= {"beta_start": ends[0], "beta_end": ends[1]}
+    return Schedule(kind="diffusion", numbers=numbers, words=words)
+
+
+def levels(schedule: Schedule, alphas_cumprod: Floats | None = None) -> Floats:
+    """ᾱ of every timestep, as the schedule's words make it, held against that of the training where it is known."""
+    given = Given({}, schedule.numbers, schedule.words)
+    try:
+        found = signal_levels(given)
+    except BundleError as error:
+        raise Misfit(f"family 'diffusion': {error.message}") from error
+    if alphas_cumprod is None:
+        return found
+    expected = np.asarray(alphas_cumprod, np.float64)
     off = np.abs(found - expected)
     if off.max() > LEVEL_TOLERANCE:
         t = int(off.argmax())
@@ -96,3 +122,4 @@ def check_levels(denoiser: Denoiser, given: Given) -> None:
             f"betas {given.words['betas']!r} make ᾱ = {found[t]:g} at timestep {t}, where alphas_cumprod has "
             f"{expected[t]:g}: family 'diffusion' needs noise levels that its schedule can make"
         )
+    return expected

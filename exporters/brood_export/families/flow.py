@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from brood.protocol.manifest import GraphInput, GraphOutput, Input, Noise, Operation, Output, Sample, Stage
+from brood.sampling.noise import noise
+from brood_export.errors import Misfit
 from brood_export.families.base import (
     EXTRA_STREAM,
     LATENT_STREAM,
@@ -17,6 +19,8 @@ from brood_export.families.base import (
     Request,
     StepGraph,
     any_label,
+    called,
+    examples_or_drawn,
     finite,
     label_input,
     label_noise_input,
@@ -27,12 +31,16 @@ from brood_export.families.base import (
     ok_output,
     per_row,
     require,
+    row_shape,
     sheet,
     temperature_param,
+    tried,
     true_label_param,
 )
+from brood_export.families.unlabelled import labels_optional
 
 SAMPLE = Sample(range=(0.0, 1.0))
+INVERTED = 1e-3  # how far |g(f(x)) - x| may be from 0, for x in 0..1 (float32)
 
 
 class ConditionalFlow(Protocol):
@@ -74,53 +82,75 @@ class Score(nn.Module):
         return nats, nats / (-pixels * math.log(2.0)), finite(z, log_det)
 
 
+@labels_optional
 def flow(
     model: nn.Module,
     *,
     image: tuple[int, int, int],
-    classes: int,
-    examples: Examples,
+    classes: int = 0,
+    examples: Examples | None = None,
     levels: int = 256,
     temperature: float = 1.0,
 ) -> ExportSpec:
-    """A class-conditional flow: ``model(v, label) -> (z, log|det dz/dv|)`` and ``inverse(z, label) -> v``.
+    """A flow: ``model(v, label) -> (z, log|det dz/dv|)`` and ``inverse(z, label) -> v``; z of any shape.
+
+    Without classes it is ``model(v)`` and ``inverse(z)``. The two must be each other's inverse: that is tried.
 
     Args:
         model: in evaluation mode.
         image: channels, height, width; values in 0..1.
-        classes: labels are 0 … classes-1.
-        examples: pictures for the golden samples.
+        classes: labels are 0 … classes-1; 0: the model takes no label.
+        examples: pictures for the golden samples, with labels; without, noise is scored.
         levels: grey levels of the training data.
         temperature: default of the parameter.
 
     Raises:
-        Misfit: the model has no inverse.
+        Misfit: the model has no inverse, or what it has is none.
     """
     require(model, "flow", "inverse")
-    with torch.no_grad():
-        z, _ = cast(ConditionalFlow, model)(torch.full((2, *image), 0.5), torch.zeros(2, dtype=torch.int64))
+    latent = check_inverse(model, image)
     return ExportSpec(
         family="flow",
         domain="continuous",
-        description="Normalizing flow, class-conditional, with exact likelihood.",
+        description="Normalizing flow, with exact likelihood.",
         graphs={
-            "generate": generate_graph(model, image, int(z.shape[1]), classes),
+            "generate": generate_graph(model, image, latent, classes),
             "score": score_graph(model, image, classes, levels),
         },
         operations=operations(image, classes, levels, temperature),
         sample=SAMPLE,
-        golden=golden(examples, classes),
+        golden=golden(examples_or_drawn(examples, image, classes), classes),
         preview=sheet(classes),
         preview_columns=classes,
     )
 
 
-def generate_graph(model: nn.Module, image: tuple[int, int, int], latent: int, classes: int) -> StepGraph:
-    noise = Noise(distribution="normal", stream=LATENT_STREAM)
+def check_inverse(model: nn.Module, image: tuple[int, int, int]) -> tuple[int, ...]:
+    """The shape of z, if model and inverse undo each other on a picture of noise.
+
+    Raises:
+        Misfit: saying how far they are from it.
+    """
+    label = torch.zeros(2, dtype=torch.int64)
+    picture = torch.from_numpy(noise("uniform", seed=0, stream=0, index=0, step=0, shape=(2, *image)))
+    passed = tried(model, "flow", "forward", picture, label)
+    if len(passed) != 2 or passed[1].dim() != 1:
+        shapes = [list(result.shape) for result in passed]
+        raise Misfit(f"{called(model)} gives {shapes}; allowed: z, and log|det dz/dv| of [rows]")
+    (back,) = tried(model, "flow", "inverse", passed[0], label)
+    if back.shape != picture.shape:
+        raise Misfit(f"{called(model)}.inverse gives {list(back.shape)}; allowed: {list(picture.shape)}")
+    if not (off := float((back - picture).abs().max())) <= INVERTED:
+        raise Misfit(f"{called(model)}: inverse(z) is off by {off:.3g} from the picture; allowed: {INVERTED:g}")
+    return row_shape(passed[0])
+
+
+def generate_graph(model: nn.Module, image: tuple[int, int, int], latent: tuple[int, ...], classes: int) -> StepGraph:
+    drawn = Noise(distribution="normal", stream=LATENT_STREAM)
     return StepGraph(
         module=Generate(model, classes),
         inputs={
-            "latent": GraphInput(dtype="float32", shape=(latent,), role="noise", noise=noise),
+            "latent": GraphInput(dtype="float32", shape=latent, role="noise", noise=drawn),
             "label_noise": label_noise_input(),
             "label": label_input(),
             "temperature": number_input(),
@@ -135,12 +165,12 @@ def generate_graph(model: nn.Module, image: tuple[int, int, int], latent: int, c
 
 
 def score_graph(model: nn.Module, image: tuple[int, int, int], classes: int, levels: int) -> StepGraph:
-    noise = Noise(distribution="uniform", stream=EXTRA_STREAM)
+    drawn = Noise(distribution="uniform", stream=EXTRA_STREAM)
     return StepGraph(
         module=Score(model, levels),
         inputs={
             "image": GraphInput(dtype="float32", shape=image, role="input"),
-            "dequantisation": GraphInput(dtype="float32", shape=image, role="noise", noise=noise),
+            "dequantisation": GraphInput(dtype="float32", shape=image, role="noise", noise=drawn),
             "label": label_input(),
         },
         outputs={

@@ -14,6 +14,7 @@ from brood_export.families.base import (
     StepGraph,
     any_label,
     finite,
+    is_picture,
     label_input,
     label_noise_input,
     label_output,
@@ -24,7 +25,9 @@ from brood_export.families.base import (
     per_row,
     row_shape,
     sheet,
+    tried,
 )
+from brood_export.families.unlabelled import labels_optional
 
 
 class Generate(nn.Module):
@@ -40,57 +43,72 @@ class Generate(nn.Module):
         return raw.clamp(*self.value_range), label, finite(raw)
 
 
-def gan(model: nn.Module, *, latent: int, classes: int, value_range: Range = (0.0, 1.0)) -> ExportSpec:
-    """A class-conditional generator ``model(z [rows, latent], label [rows]) -> image [rows, channels, height, width]``.
+@labels_optional
+def gan(
+    model: nn.Module, *, latent: int | tuple[int, ...], classes: int = 0, value_range: Range = (0.0, 1.0)
+) -> ExportSpec:
+    """A generator ``model(z [rows, latent], label [rows]) -> image [rows, channels, height, width]``.
+
+    Without classes it is ``model(z)``. What it makes need not be a picture: anything else is a tensor.
 
     Args:
         model: in evaluation mode, without randomness of its own.
-        latent: numbers of the standard normal z.
-        classes: labels are 0 … classes-1.
-        value_range: pixel values shown as black and white.
+        latent: numbers of the standard normal z, or its shape, as 100,1,1.
+        classes: labels are 0 … classes-1; 0: the model takes no label.
+        value_range: pixel values shown as black and white; samples are kept within.
     """
-    with torch.no_grad():
-        image = row_shape(model(torch.zeros(2, latent), torch.zeros(2, dtype=torch.int64)))
-    graph = StepGraph(
-        module=Generate(model, classes, value_range),
-        inputs={
-            "latent": GraphInput(
-                dtype="float32",
-                shape=(latent,),
-                role="noise",
-                noise=Noise(distribution="normal", stream=LATENT_STREAM),
-            ),
-            "label_noise": label_noise_input(),
-            "label": label_input(),
-            "truncation": number_input(),
-        },
-        outputs={
-            "image": GraphOutput(dtype="float32", shape=image, role="output"),
-            "made_label": label_output(),
-            "ok": ok_output(),
-        },
-        ranges={"label": (-1, classes - 1), "truncation": (0.0, 1.0)},
-    )
-    generate = Operation(
-        description="Make samples from random latents.",
-        params={"label": label_param(classes), "truncation": truncation_param()},
-        stages=(Stage(graph="generate"),),
-        outputs={"image": Output(dtype="float32", shape=image, kind="image"), "label": made_label()},
-    )
+    z = (latent,) if isinstance(latent, int) else latent
+    (made,) = tried(model, "gan", "forward", torch.zeros(2, *z), torch.zeros(2, dtype=torch.int64))
+    shape = row_shape(made)
+    output = "image" if is_picture(shape) else "sample"
     return ExportSpec(
         family="gan",
         domain="continuous",
-        description="Generative adversarial network, class-conditional.",
-        graphs={"generate": graph},
-        operations={"generate": generate},
-        sample=Sample(range=value_range),
+        description="Generative adversarial network.",
+        graphs={"generate": generate_graph(model, z, shape, output, classes, value_range)},
+        operations={"generate": generate(shape, output, classes)},
+        sample=Sample(range=value_range) if output == "image" else None,
         golden=(
             Request("generate_label", "generate", 1, 0, {"label": classes - 1}),
             Request("generate_any", "generate", 2, 3),
             Request("generate_truncated", "generate", 3, 1, {"label": 0, "truncation": 0.5}),
         ),
-        preview=sheet(classes),
+        preview=sheet(classes) if output == "image" else (),
         preview_columns=classes,
+    )
+
+
+def generate_graph(
+    model: nn.Module, latent: tuple[int, ...], shape: tuple[int, ...], output: str, classes: int, value_range: Range
+) -> StepGraph:
+    noise = Noise(distribution="normal", stream=LATENT_STREAM)
+    return StepGraph(
+        module=Generate(model, classes, value_range),
+        inputs={
+            "latent": GraphInput(dtype="float32", shape=latent, role="noise", noise=noise),
+            "label_noise": label_noise_input(),
+            "label": label_input(),
+            "truncation": number_input(),
+        },
+        outputs={
+            output: GraphOutput(dtype="float32", shape=shape, role="output"),
+            "made_label": label_output(),
+            "ok": ok_output(),
+        },
+        ranges={"label": (-1, classes - 1), "truncation": (0.0, 1.0)},
+    )
+
+
+def generate(shape: tuple[int, ...], output: str, classes: int) -> Operation:
+    kind = "image" if output == "image" else "tensor"
+    return Operation(
+        description="Make samples from random latents.",
+        params={"label": label_param(classes), "truncation": truncation_param()},
+        stages=(Stage(graph="generate"),),
+        outputs={
+            output: Output.model_validate({"dtype": "float32", "shape": shape, "kind": kind}),
+            "label": made_label(),
+        },
     )
 
 

@@ -61,7 +61,7 @@ class Denoiser:
         return latent if whole else float(path.sigma[0]) * latent
 
     @torch.no_grad()
-    def predicted(self, x: Floats, timestep: int, label: int, guidance: float) -> Floats:
+    def predicted(self, x: Floats, timestep: float, label: int, guidance: float) -> Floats:
         """Classifier-free guidance (Ho and Salimans 2022): u + g (c − u); the network computes in float32."""
 
         def network(of: int) -> Floats:

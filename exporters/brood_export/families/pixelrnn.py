@@ -25,6 +25,7 @@ from brood.protocol.manifest import (
     Stage,
     State,
 )
+from brood_export.errors import Misfit
 from brood_export.families.base import (
     LATENT_STREAM,
     Examples,
@@ -32,6 +33,8 @@ from brood_export.families.base import (
     Request,
     StepGraph,
     any_label,
+    called,
+    examples_or_drawn,
     finite,
     label_input,
     label_noise,
@@ -42,7 +45,9 @@ from brood_export.families.base import (
     ok_output,
     require,
     sheet,
+    tried,
 )
+from brood_export.families.unlabelled import Unlabelled, without_labels
 
 CARRIED: dict[str, str | float] = {"next_canvas": "canvas", "next_h": "h", "next_c": "c"}  # graph output -> state
 
@@ -126,30 +131,62 @@ def put_level(canvas: Tensor, position: Tensor, level: Tensor) -> Tensor:
     return torch.where(pixels == position[:, None], level[:, None], canvas)
 
 
-def pixelrnn(model: nn.Module, *, examples: Examples) -> ExportSpec:
+def pixelrnn(model: nn.Module, *, examples: Examples | None = None) -> ExportSpec:
     """A model with ``cell(canvas, h, c, position, label) -> (logits, h, c)`` for one pixel per row.
+
+    Where its labels are 0 it takes none: ``cell(canvas, h, c, position)``.
 
     Args:
         model: in evaluation mode; attributes side, levels, hidden, labels; h and c are [rows, side, hidden].
-        examples: pictures for the golden samples, quantised here.
+        examples: pictures for the golden samples, quantised here; without, noise is completed.
 
     Raises:
         Misfit: the model lacks one of them.
     """
     require(model, "pixelrnn", "cell", "side", "levels", "hidden", "labels")
     facts = cast(PixelCell, model)
+    if facts.labels == 0:
+        return without_labels(spec_of(OneClass(model), examples))
+    return spec_of(model, examples)
+
+
+class OneClass(Unlabelled):
+    """A model without labels, as one of a single class."""
+
+    labels = 1
+
+
+def spec_of(model: nn.Module, examples: Examples | None) -> ExportSpec:
+    """The spec of a model that takes labels."""
+    facts = cast(PixelCell, model)
+    check_cell(model, facts)
+    picture = (1, facts.side, facts.side)
     return ExportSpec(
         family="pixelrnn",
         domain="discrete",
-        description="Two-dimensional recurrent network, one pixel at a time, class-conditional.",
+        description="Two-dimensional recurrent network, one pixel at a time.",
         graphs={"step": step_graph(model, facts)},
         operations=operations(facts),
         schedule=Schedule(kind="raster", numbers={"count": facts.side**2}),
         sample=Sample(range=(0.0, facts.levels - 1.0)),
-        golden=golden(facts, examples),
+        golden=golden(facts, examples_or_drawn(examples, picture, facts.labels)),
         preview=sheet(facts.labels),
         preview_columns=facts.labels,
     )
+
+
+def check_cell(model: nn.Module, facts: PixelCell) -> None:
+    """Whether the cell takes and gives what it should.
+
+    Raises:
+        Misfit: it does not; says what it gives.
+    """
+    cells, whole = torch.zeros(2, facts.side, facts.hidden), torch.zeros(2, dtype=torch.int64)
+    canvas = torch.zeros(2, facts.side**2, dtype=torch.int64)
+    found = tried(model, "pixelrnn", "cell", canvas, cells, cells, whole, whole)
+    shapes, wanted = [list(result.shape) for result in found], [[2, facts.levels], *[list(cells.shape)] * 2]
+    if shapes != wanted:
+        raise Misfit(f"{called(model)}.cell gives {shapes}; allowed: {wanted}, logits and the new h and c")
 
 
 def step_graph(model: nn.Module, facts: PixelCell) -> StepGraph:

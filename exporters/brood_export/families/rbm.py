@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
+from brood_export.errors import Misfit
 from brood_export.families.annealed import Clamped, Walk, annealed, binary, nearest, sweep_graph
-from brood_export.families.base import Examples, ExportSpec, finite, require
+from brood_export.families.base import Examples, ExportSpec, called, finite, require
+from brood_export.families.gibbs import RestrictedMachine
 
 
 class Machine(Protocol):
@@ -63,21 +66,39 @@ class Sweep(Clamped):
         return torch.minimum(nearest(for_visible, mean, mask < 0.5), nearest(for_hidden, hidden, every))
 
 
+def restricted(model: nn.Module) -> nn.Module:
+    """The model; where it only has weights, a machine of them."""
+    if hasattr(model, "sweep"):
+        require(model, "rbm", "sweep", "hidden_mean", "visible_bias", "hidden_bias", "labels")
+        return model
+    require(model, "rbm", "weight", "visible_bias", "hidden_bias")
+    weight, visible, hidden = (getattr(model, name).detach() for name in ("weight", "visible_bias", "hidden_bias"))
+    wanted = (len(visible), len(hidden))
+    if weight.shape != wanted and weight.T.shape == wanted:
+        weight = weight.T.contiguous()
+    if weight.shape != wanted:
+        raise Misfit(f"{called(model)}.weight is {list(weight.shape)}; allowed: {list(wanted)}, as its biases are long")
+    return RestrictedMachine(weight, visible, hidden, int(getattr(model, "labels", 0)))
+
+
 def rbm(
     model: nn.Module,
     *,
     image: tuple[int, int, int],
-    examples: Examples,
+    examples: Examples | None = None,
     steps: int = 150,
     start: float = 2.0,
     hold: float = 2 / 3,
 ) -> ExportSpec:
     """A machine with ``sweep(v, temperature, uniform, mask, known) -> (v, h, mean)`` and ``hidden_mean``.
 
+    Or one with nothing but ``weight`` [V, H] (or [H, V]), ``visible_bias`` and ``hidden_bias``; ``labels``, if it has
+    them, says how many of the last visible units are the class, one-hot.
+
     Args:
         model: visible units are the pixels of `image`, then the label one-hot; `uniform` is [rows, V + H].
         image: channels, height, width.
-        examples: pictures for the golden samples.
+        examples: pictures for the golden samples; without, noise is completed.
         steps: default number of sweeps.
         start: temperature of the first sweep.
         hold: share of the sweeps at the final temperature.
@@ -85,9 +106,12 @@ def rbm(
     Raises:
         Misfit: the model lacks one of them.
     """
-    require(model, "rbm", "sweep", "hidden_mean", "visible_bias", "hidden_bias", "labels")
+    model = restricted(model)
     machine = cast(Machine, model)
     visible = len(machine.visible_bias)
+    if visible != math.prod(image) + machine.labels:
+        text = f"{called(model)} has {visible} visible units, image {list(image)} has {math.prod(image)} pixels"
+        raise Misfit(f"{text}; allowed: the pixels and then {machine.labels} labels")
     walk = Walk(image, machine.labels, visible, visible + len(machine.hidden_bias), steps, start, hold)
     description = "Restricted Boltzmann machine, annealed block Gibbs sampling with clamped label units."
     sweep = Sweep(model, walk)

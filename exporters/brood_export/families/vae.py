@@ -7,12 +7,26 @@ There is one decoder graph. Where its latent comes from is the operation's busin
 
 from __future__ import annotations
 
+import math
 from typing import Protocol, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from brood.protocol.manifest import GraphInput, GraphOutput, Input, Noise, Operation, Output, Sample, Stage, State
+from brood.protocol.manifest import (
+    GraphInput,
+    GraphOutput,
+    Input,
+    Noise,
+    Operation,
+    Output,
+    Param,
+    Sample,
+    Stage,
+    State,
+)
+from brood_export.errors import Misfit
 from brood_export.families.base import (
     LATENT_STREAM,
     Examples,
@@ -20,6 +34,8 @@ from brood_export.families.base import (
     Request,
     StepGraph,
     any_label,
+    called,
+    examples_or_drawn,
     finite,
     label_input,
     label_noise_input,
@@ -30,10 +46,14 @@ from brood_export.families.base import (
     ok_output,
     per_row,
     require,
+    row_shape,
     sheet,
     temperature_param,
+    tried,
     true_label_param,
 )
+from brood_export.families.blend import blend_graph, weight_input
+from brood_export.families.unlabelled import labels_optional
 
 SAMPLE = Sample(range=(0.0, 1.0))
 # A decoder call with a given latent and label draws nothing.
@@ -86,58 +106,70 @@ class Decode(nn.Module):
         return cast(LearnedPrior, self.model).from_noise(noise, label) if hasattr(self.model, "from_noise") else noise
 
 
-def vae(model: nn.Module, *, image: tuple[int, int, int], classes: int, examples: Examples) -> ExportSpec:
-    """A class-conditional VAE with ``encode(image, label) -> (mean, log_variance)`` and ``decode(z, label) -> image``.
+@labels_optional
+def vae(
+    model: nn.Module, *, image: tuple[int, int, int], classes: int = 0, examples: Examples | None = None
+) -> ExportSpec:
+    """A VAE with ``encode(image, label) -> (mean, log_variance)`` and ``decode(z, label) -> image``.
+
+    Without classes it is ``encode(image)`` and ``decode(z)``.
 
     A model whose prior is learned also has ``from_noise(noise, label) -> z``; without it, z is standard normal.
 
     Args:
         model: in evaluation mode, without randomness of its own.
         image: channels, height, width; values in 0..1.
-        classes: labels are 0 … classes-1.
-        examples: pictures for the golden samples.
+        classes: labels are 0 … classes-1; 0: the model takes no label.
+        examples: pictures for the golden samples, with labels; without, noise is encoded.
 
     Raises:
         Misfit: the model has no encode or decode.
     """
     require(model, "vae", "encode", "decode")
-    with torch.no_grad():
-        mean, _ = cast(ConditionalVae, model).encode(torch.zeros(2, *image), torch.zeros(2, dtype=torch.int64))
-    latent = int(mean.shape[1])
+    label = torch.zeros(2, dtype=torch.int64)
+    described = tried(model, "vae", "encode", torch.zeros(2, *image), label)
+    if len(described) != 2 or described[0].shape != described[1].shape:
+        shapes = [list(result.shape) for result in described]
+        raise Misfit(f"{called(model)}.encode gives {shapes}; allowed: mean and log-variance, of one shape")
+    latent = row_shape(described[0])
+    (made,) = tried(model, "vae", "decode", torch.zeros(2, *latent), label)
+    if row_shape(made) != image:
+        raise Misfit(f"{called(model)}.decode gives {list(row_shape(made))} a row; allowed: image {list(image)}")
     return ExportSpec(
         family="vae",
         domain="continuous",
-        description="Variational autoencoder, class-conditional.",
+        description="Variational autoencoder.",
         graphs={
             "encode": encode_graph(model, image, latent, classes),
             "decode": decode_graph(model, image, latent, classes),
+            "blend": blend_graph(latent),
         },
         operations=operations(image, latent, classes),
         sample=SAMPLE,
-        golden=golden(examples, latent, classes),
+        golden=golden(examples_or_drawn(examples, image, classes), latent, classes),
         preview=sheet(classes),
         preview_columns=classes,
     )
 
 
-def encode_graph(model: nn.Module, image: tuple[int, int, int], latent: int, classes: int) -> StepGraph:
+def encode_graph(model: nn.Module, image: tuple[int, int, int], latent: tuple[int, ...], classes: int) -> StepGraph:
     return StepGraph(
         module=Encode(model),
         inputs={"image": GraphInput(dtype="float32", shape=image, role="input"), "label": label_input()},
         outputs={
-            "mean": GraphOutput(dtype="float32", shape=(latent,), role="output"),
-            "log_variance": GraphOutput(dtype="float32", shape=(latent,), role="output"),
+            "mean": GraphOutput(dtype="float32", shape=latent, role="output"),
+            "log_variance": GraphOutput(dtype="float32", shape=latent, role="output"),
             "ok": ok_output(),
         },
         ranges={"image": SAMPLE.range, "label": (0, classes - 1)},
     )
 
 
-def decode_graph(model: nn.Module, image: tuple[int, int, int], latent: int, classes: int) -> StepGraph:
+def decode_graph(model: nn.Module, image: tuple[int, int, int], latent: tuple[int, ...], classes: int) -> StepGraph:
     return StepGraph(
         module=Decode(model, classes),
         inputs={
-            "latent": GraphInput(dtype="float32", shape=(latent,), role="input"),
+            "latent": GraphInput(dtype="float32", shape=latent, role="input"),
             "sampled": number_input(),
             "label_noise": label_noise_input(),
             "label": label_input(),
@@ -152,15 +184,15 @@ def decode_graph(model: nn.Module, image: tuple[int, int, int], latent: int, cla
     )
 
 
-def operations(image: tuple[int, int, int], latent: int, classes: int) -> dict[str, Operation]:
+def operations(image: tuple[int, int, int], latent: tuple[int, ...], classes: int) -> dict[str, Operation]:
     picture = Output(dtype="float32", shape=image, kind="image")
     given = Input(kind="image", dtype="float32", shape=image, minimum=0.0, maximum=1.0, description="the picture")
     label = {"label": true_label_param(classes)}
-    numbers = Output(dtype="float32", shape=(latent,), kind="tensor")
+    numbers = Output(dtype="float32", shape=latent, kind="tensor")
     decode = Stage(graph="decode", bind=FIXED)
     drawn = State(
         dtype="float32",
-        shape=(latent,),
+        shape=latent,
         init="noise",
         noise=Noise(distribution="normal", stream=LATENT_STREAM),
     )
@@ -181,7 +213,7 @@ def operations(image: tuple[int, int, int], latent: int, classes: int) -> dict[s
         ),
         "decode": Operation(
             description="The picture of a latent.",
-            inputs={"latent": Input(kind="tensor", dtype="float32", shape=(latent,), description="as encode gives it")},
+            inputs={"latent": Input(kind="tensor", dtype="float32", shape=latent, description="as encode gives it")},
             params=label,
             stages=(decode,),
             outputs={"image": picture},
@@ -190,17 +222,37 @@ def operations(image: tuple[int, int, int], latent: int, classes: int) -> dict[s
             description="Encode a picture and decode the latent's mean.",
             inputs={"image": given},
             params=label,
-            state={"latent": State(dtype="float32", shape=(latent,), init="zeros")},
+            state={"latent": State(dtype="float32", shape=latent, init="zeros")},
             stages=(Stage(graph="encode", bind={"mean": "latent"}), decode),
             outputs={"image": picture},
         ),
+        "interpolate": interpolate(given, latent, label, picture),
     }
 
 
-def golden(examples: Examples, latent: int, classes: int) -> tuple[Request, ...]:
+def interpolate(given: Input, latent: tuple[int, ...], label: dict[str, Param], picture: Output) -> Operation:
+    """Between two pictures of one class: both are encoded, and the latent between them is decoded."""
+    described = State(dtype="float32", shape=latent, init="zeros")
+    return Operation(
+        description="Pictures between two others, along the arc between their latents.",
+        inputs={"first": given, "second": given, "weight": weight_input()},
+        params=label,
+        state={"one": described, "other": described, "latent": described},
+        stages=(
+            Stage(graph="encode", bind={"image": "first", "mean": "one"}),
+            Stage(graph="encode", bind={"image": "second", "mean": "other"}),
+            Stage(graph="blend", bind={"first": "one", "second": "other", "blended": "latent"}),
+            Stage(graph="decode", bind=FIXED),
+        ),
+        outputs={"image": picture},
+    )
+
+
+def golden(examples: Examples, latent: tuple[int, ...], classes: int) -> tuple[Request, ...]:
     one, two = ({"label": int(label)} for label in examples.labels[:2])
     first, second = examples.images[:2]
-    ramp = torch.linspace(-1.5, 1.5, latent).numpy()
+    ends = {"first": first, "second": second}
+    ramp = torch.linspace(-1.5, 1.5, math.prod(latent)).reshape(latent).numpy()
     return (
         Request("generate_label", "generate", 1, 0, {"label": classes - 1}),
         Request("generate_any", "generate", 2, 3, {"temperature": 0.7}),
@@ -210,4 +262,6 @@ def golden(examples: Examples, latent: int, classes: int) -> tuple[Request, ...]
         Request("decode_fall", "decode", 0, 0, two, {"latent": -ramp}),
         Request("reconstruct_first", "reconstruct", 0, 0, one, {"image": first}),
         Request("reconstruct_second", "reconstruct", 0, 0, two, {"image": second}),
+        Request("interpolate_third", "interpolate", 0, 0, one, {**ends, "weight": np.array(1 / 3, np.float32)}),
+        Request("interpolate_end", "interpolate", 0, 0, two, {**ends, "weight": np.array(1.0, np.float32)}),
     )

@@ -23,7 +23,7 @@ EXAMPLE_ROWS = 3  # at least two: exporters take a single row for a constant
 class Target:
     """One file format."""
 
-    runtime: Literal["onnx", "torchscript"]
+    runtime: Literal["onnx", "torchscript", "pt2"]
     suffix: str
     export: Callable[[StepGraph, Path], None]  # writes the graph to the path
     provenance: Callable[[], dict[str, str]]  # versions of the software that writes it

@@ -6,7 +6,9 @@ The classic fault is a rows axis that the exporter has taken for a constant: it 
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
+import traceback
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,8 @@ import onnx
 import torch
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
+from brood_export.blame import line_of, reason, root
+from brood_export.errors import NotExportable, StaticRows
 from brood_export.families.base import StepGraph
 from brood_export.targets.base import Target, example
 
@@ -23,34 +27,53 @@ ROWS = "rows"
 Noted = GraphProto | NodeProto | TensorProto | ValueInfoProto
 
 
-class StaticRows(RuntimeError):
-    """The rows axis of a tensor came out as a constant."""
-
-
 def export_onnx(graph: StepGraph, path: Path) -> None:
     """Write a graph.
 
     Raises:
         StaticRows: an input or output has lost its rows axis.
+        NotExportable: torch cannot export the module.
     """
     rows = torch.export.Dim(ROWS, min=1, max=2**16)
     with quiet():
-        program = torch.onnx.export(
-            graph.module.eval(),
-            example(graph),
-            input_names=list(graph.inputs),
-            output_names=list(graph.outputs),
-            dynamic_shapes=tuple({0: rows} for _ in graph.inputs),
-            opset_version=OPSET,
-            dynamo=True,
-            verbose=False,
-        )
+        try:
+            program = torch.onnx.export(
+                graph.source.eval(),
+                example(graph),
+                input_names=list(graph.inputs),
+                output_names=list(graph.outputs),
+                dynamic_shapes=rows_of(graph, rows),
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            raise complaint(error, path.stem) from error
     assert program is not None
     model = program.model_proto
     strip(model)
     check_rows(model)
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def rows_of(graph: StepGraph, rows: object) -> tuple[object, ...]:
+    """Which axis of every input is free, in the structure of the module's arguments."""
+    axes = tuple({0: rows} for _ in graph.inputs)
+    parameters = inspect.signature(graph.source.forward).parameters.values()
+    return (axes,) if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters) else axes
+
+
+def complaint(error: Exception, name: str) -> NotExportable:
+    """Why torch cannot export a module; with the line, and what to do where that is known."""
+    cause = root(error)
+    where = line_of(traceback.extract_tb(cause.__traceback__))
+    if "specialized" in str(cause) or "Constraint" in type(cause).__name__ or ROWS in str(cause):
+        return StaticRows(
+            f"graph {name!r}: the number of rows is taken for a constant: {where}: {reason(cause)}; "
+            "do not loop over rows, and take their number from the tensor (x.shape[0], or -1)"
+        )
+    return NotExportable(f"graph {name!r}: torch cannot export it: {where}: {reason(cause)}")
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from brood_export.errors import NotExportable
 from brood_export.families.base import StepGraph
 from brood_export.targets.base import Target, example
 
@@ -20,6 +21,8 @@ DEBUG = ".debug_pkl"
 
 def export_torchscript(graph: StepGraph, path: Path) -> None:
     """Write a graph; its inputs and outputs go by position."""
+    if graph.exported is not None:
+        raise NotExportable(f"graph {path.stem!r} holds a gradient, which TorchScript cannot; allowed: runtime onnx")
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # torch.jit is deprecated, and warns of constants that are meant to be some

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from brood_export.families.gibbs import FullMachine, bars, sweep
 from brood_export.zoo import classifier, training
 from brood_export.zoo.chains import Chains, temperatures
 from brood_export.zoo.glyphs import CLASSES, Split, glyphs
@@ -46,66 +47,23 @@ HIDDEN_SWEEPS = 3  # in the phase that is clamped to data
 ENUMERABLE = 12  # units
 
 
-class GlyphsBoltzmann(nn.Module):
+class GlyphsBoltzmann(FullMachine):
     """Couplings and biases; every random number is an input."""
 
-    pairs: Tensor  # [N, N]: 0 on the diagonal, 1 elsewhere
-
     def __init__(self, pixels: int = PIXELS, labels: int = CLASSES, hidden: int = 48) -> None:
-        super().__init__()
-        self.pixels, self.labels, self.hidden = pixels, labels, hidden
         units = pixels + labels + hidden
-        self.weight = nn.Parameter(0.02 * torch.randn(units, units))
-        self.bias = nn.Parameter(torch.zeros(units))
-        self.register_buffer("pairs", 1.0 - torch.eye(units), persistent=False)
-
-    def couplings(self) -> Tensor:
-        """W [N, N]: the weights made symmetric, without the diagonal."""
-        return 0.5 * (self.weight + self.weight.T) * self.pairs
-
-    def field(self, x: Tensor) -> Tensor:
-        """f = Wx + b, [n, N]."""
-        return x @ self.couplings() + self.bias
+        super().__init__(0.02 * torch.randn(units, units), torch.zeros(units), labels)
+        self.pixels, self.hidden = pixels, hidden
 
     def energy(self, x: Tensor) -> Tensor:
         """E(x), [n]."""
         return -0.5 * ((x @ self.couplings()) * x).sum(1) - x @ self.bias
-
-    def sweep(
-        self, x: Tensor, field: Tensor, temperature: Tensor, uniform: Tensor, mask: Tensor, known: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """One sequential sweep of all units (function `sweep`) with this machine's couplings."""
-        return sweep(self.couplings(), x, field, bars(temperature, uniform, mask, known))
 
     def label_units(self, label: Tensor) -> tuple[Tensor, Tensor]:
         """Mask and known values [n, N] that clamp the label units to labels int64 [n] and leave the rest free."""
         one_hot = (label[:, None] == torch.arange(self.labels)).to(torch.float32)
         around = (self.pixels, self.hidden)
         return functional.pad(torch.ones_like(one_hot), around), functional.pad(one_hot, around)
-
-
-def bars(temperature: Tensor, uniform: Tensor, mask: Tensor, known: Tensor) -> Tensor:
-    """What each unit's field must exceed for the unit to become 1: u < sigmoid(f / T) means T log(u / (1 - u)) < f.
-
-    All [n, N] but `temperature` [n] above 0; `uniform` in (0, 1). Where `mask` is 1 the bar lets only `known`
-    through. Computed for all units at once, this leaves six operations per unit in the unrolled sweep.
-    """
-    free = temperature[:, None] * (uniform.log() - (1.0 - uniform).log())
-    return torch.where(mask > 0.5, torch.where(known > 0.5, -torch.inf, torch.inf), free)
-
-
-def sweep(couplings: Tensor, x: Tensor, field: Tensor, bar: Tensor) -> tuple[Tensor, Tensor]:
-    """Units [n, N] after one update each, in order, and their field, kept up to date after every single update.
-
-    `couplings` [N, N] symmetric with zero diagonal; `x` [n, N] in {0, 1}; `field` [n, N] is Wx + b of `x`;
-    `bar` [n, N].
-    """
-    units = []
-    for i, (old, threshold) in enumerate(zip(torch.split(x, 1, 1), torch.split(bar, 1, 1), strict=True)):
-        new = (threshold < field[:, i : i + 1]).to(x.dtype)
-        field = torch.addcmul(field, new - old, couplings[i])
-        units.append(new)
-    return torch.cat(units, 1), field
 
 
 @torch.no_grad()

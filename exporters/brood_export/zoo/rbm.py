@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from brood_export.families.gibbs import RestrictedMachine
 from brood_export.zoo import classifier, training
 from brood_export.zoo.chains import Chains, temperatures
 from brood_export.zoo.glyphs import CLASSES, glyphs
@@ -38,33 +39,13 @@ SWEEPS_PER_STEP = 4
 SCHEDULE = temperatures(sweeps=100, hottest=3.0, falling=0.6)
 
 
-class GlyphsRbm(nn.Module):
+class GlyphsRbm(RestrictedMachine):
     """Weights and the block Gibbs step; every random number is an input."""
 
     def __init__(self, pixels: int = PIXELS, labels: int = CLASSES, hidden: int = 400) -> None:
-        super().__init__()
-        self.pixels, self.labels = pixels, labels
-        self.weight = nn.Parameter(0.01 * torch.randn(pixels + labels, hidden))
-        self.visible_bias = nn.Parameter(torch.zeros(pixels + labels))
-        self.hidden_bias = nn.Parameter(torch.zeros(hidden))
-
-    def sweep(
-        self, v: Tensor, temperature: Tensor, uniform: Tensor, mask: Tensor, known: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """One block Gibbs sweep: hidden given visible, then visible given hidden. Returns v, h and p(v=1 | h).
-
-        `v` [n, V] in {0, 1}; `temperature` [n] above 0; `uniform` [n, V + H] in (0, 1), the visible units' numbers
-        first; where `mask` [n, V] is 1 the units stay at `known` [n, V], in v and in the probability alike.
-        """
-        heat = temperature[:, None]
-        for_visible, for_hidden = torch.split(uniform, [len(self.visible_bias), len(self.hidden_bias)], 1)
-        h = (for_hidden < self.hidden_mean(clamp(v, mask, known), heat)).to(v.dtype)
-        mean = clamp(torch.sigmoid((h @ self.weight.T + self.visible_bias) / heat), mask, known)
-        return clamp((for_visible < mean).to(v.dtype), mask, known), h, mean
-
-    def hidden_mean(self, v: Tensor, temperature: Tensor | float = 1.0) -> Tensor:
-        """p(h=1 | v), [n, H]."""
-        return torch.sigmoid((v @ self.weight + self.hidden_bias) / temperature)
+        visible = pixels + labels
+        super().__init__(0.01 * torch.randn(visible, hidden), torch.zeros(visible), torch.zeros(hidden), labels)
+        self.pixels = pixels
 
     def free_energy(self, v: Tensor) -> Tensor:
         """F(v) = -b'v - sum_j softplus((W'v + c)_j), [n]: p(v) is proportional to exp(-F(v))."""
@@ -75,11 +56,6 @@ class GlyphsRbm(nn.Module):
         one_hot = (label[:, None] == torch.arange(self.labels)).to(torch.float32)
         known = functional.pad(one_hot, (self.pixels, 0))
         return functional.pad(torch.ones_like(one_hot), (self.pixels, 0)), known
-
-
-def clamp(free: Tensor, mask: Tensor, known: Tensor) -> Tensor:
-    """`known` where `mask` is 1, `free` where it is 0."""
-    return torch.where(mask > 0.5, known, free)
 
 
 def build() -> GlyphsRbm:

@@ -20,7 +20,7 @@ from brood.sampling.terms import FLOAT32_MAX, Floats, Given, Schedule
 
 ROW = ("t", "s", "g", "p", "q", "a", "b", "c", "d", "e", "lo", "hi")
 INDEX = {name: place for place, name in enumerate(ROW)}
-SOLVER_COLUMNS = ("solver", "guidance", "noise")
+SOLVER_COLUMNS = ("solver", "guidance", "noise", "init")
 GUIDANCE_PARAMS = ("guidance", "guidance_start", "guidance_stop")
 
 INEXPRESSIBLE: dict[str, str] = {
@@ -65,12 +65,14 @@ def solved(given: Given, rows: Floats, init: tuple[float, float]) -> Schedule:
     """A sampler's table [K, 12] with guidance and clamp filled in, as a schedule.
 
     Numbers: ``clip``, ±bound of every x0 (absent: none). Columns ``guidance`` and ``noise`` are g and e of ``solver``:
-    the graph of a step is chosen by the one, and whether noise is drawn for it by the other.
+    the graph of a step is chosen by the one, and whether noise is drawn for it by the other. Column ``init`` [K, 2] is
+    (i0, i1) in every step, for graphs that begin a sample from what an earlier stage has made of an input.
     """
     clip = given.number("clip", FLOAT32_MAX, least=0)
     rows[:, INDEX["lo"]], rows[:, INDEX["hi"]] = -clip, clip
     rows[:, INDEX["g"]] = guidance(given, len(rows))
     columns = {"solver": rows, "guidance": rows[:, INDEX["g"]].copy(), "noise": rows[:, INDEX["e"]].copy()}
+    columns["init"] = np.tile(np.array(init, np.float64), (len(rows), 1))
     return Schedule(len(rows), columns, init)
 
 

@@ -18,7 +18,7 @@ from brood.protocol.manifest import Manifest
 from brood.runtimes.base import RuntimeOptions
 from brood.runtimes.load import load_graphs
 from brood.store.store import read_bundle
-from brood_export import BundleExists, ParityFailed, export_bundle
+from brood_export import BundleExists, Misfit, ParityFailed, export
 from brood_export.bundle import Exported, export_spec
 from brood_export.cli import main
 from brood_export.families import StepGraph
@@ -74,7 +74,7 @@ def test_the_store_reads_it_and_its_golden_samples_hold(onnx_bundle: Path) -> No
 def test_everything_in_the_directory_is_listed(onnx_bundle: Path) -> None:
     manifest = read_bundle(onnx_bundle).manifest
     assert {path.name for path in onnx_bundle.iterdir()} == {*manifest.files, "manifest.json"}
-    assert {"card.md", "preview.png", "golden.npz", "encode.onnx", "decode.onnx"} == set(manifest.files)
+    assert {"card.md", "preview.png", "golden.npz", "encode.onnx", "decode.onnx", "blend.onnx"} == set(manifest.files)
 
 
 def test_it_says_where_it_comes_from(onnx_bundle: Path) -> None:
@@ -148,9 +148,9 @@ def test_inspect_refuses_a_changed_byte(onnx_bundle: Path, tmp_path: Path) -> No
 
 
 def test_torchscript_bundles_hold_their_golden_samples_too(tmp_path: Path) -> None:
-    directory = export_bundle(
+    directory = export(
         tiny_model("vae"), family="vae", out=tmp_path, name="tiny-vae", runtime="torchscript", **MODELS["vae"][1]
-    )
+    ).directory
     manifest = read_bundle(directory, allow_native=True).manifest
     assert {graph.runtime for graph in manifest.graphs.values()} == {"torchscript"}
     assert check_golden(directory, manifest) > 4
@@ -211,5 +211,5 @@ def test_an_export_that_does_not_run_is_refused_and_leaves_nothing(tmp_path: Pat
 
 @pytest.mark.parametrize("options", [{"family": "rnn"}, {"family": "vae", "runtime": "pickle"}])
 def test_unknown_families_and_runtimes_are_named(options: dict[str, str], tmp_path: Path) -> None:
-    with pytest.raises(KeyError, match="there are"):
-        export_bundle(tiny_model("vae"), out=tmp_path, name="x", **options)  # type: ignore[arg-type]
+    with pytest.raises(Misfit, match="there are"):
+        export(tiny_model("vae"), out=tmp_path, name="x", **options)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from brood.runtimes.load import load_graphs
 from brood.store.store import read_bundle
 from brood_export import BundleExists
 from brood_export.cli import main
-from brood_export.function_graph import NotImportable
+from brood_export.errors import NotImportable
 from brood_export.functions import FunctionTitle, import_onnx
 from brood_export.words import BUCKETS
 

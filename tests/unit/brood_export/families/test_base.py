@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from brood.protocol.manifest import Operation, Output, Param, Stage
-from brood_export.families.base import SHEET_ROWS, Misfit, any_label, complete_params, finite, per_row, require, sheet
+from brood_export.errors import Misfit
+from brood_export.families.base import SHEET_ROWS, any_label, complete_params, finite, per_row, require, sheet
 
 pytestmark = pytest.mark.export
 

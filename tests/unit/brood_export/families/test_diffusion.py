@@ -12,7 +12,8 @@ from brood.program import compile_program, run_row
 from brood.protocol.manifest import Manifest
 from brood.sampling.diffusion import DIFFUSION_PARAMS, SAMPLERS
 from brood.sampling.solver import INEXPRESSIBLE
-from brood_export.families import Examples, ExportSpec, Misfit
+from brood_export.errors import Misfit
+from brood_export.families import Examples, ExportSpec
 from brood_export.families.base import Request, complete_params
 from brood_export.families.denoiser import Preview, Space, step_graph
 from brood_export.families.diffusion import diffusion

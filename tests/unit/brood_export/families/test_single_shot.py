@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from brood.program import compile_program
-from brood_export.families import Misfit
+from brood_export.errors import Misfit
 from brood_export.families.flow import Score
 from brood_export.families.flow import flow as flow_family
 from brood_export.families.gan import Generate

@@ -12,15 +12,22 @@ import brood_export
 from brood.protocol.manifest import Graph, GraphInput, GraphOutput
 from brood.runtimes.base import LoadedGraph, RuntimeOptions
 from brood.runtimes.load import loader_of
+from brood_export.errors import StaticRows
 from brood_export.families.base import StepGraph
 from brood_export.targets import TARGETS
 from brood_export.targets.base import draw_inputs, tensors
-from brood_export.targets.onnx import StaticRows, quiet
+from brood_export.targets.onnx import quiet
 from helpers.tiny_models import tiny_spec
 
 pytestmark = pytest.mark.export
 
 targets = pytest.mark.parametrize("runtime", list(TARGETS))
+
+
+@pytest.fixture(autouse=True)
+def _no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling takes a while, and is tried in test_pt2.py."""
+    monkeypatch.setattr("brood_export.targets.pt2.compiler", lambda: None)
 
 
 def exported(runtime: str, graph: StepGraph, folder: Path) -> tuple[Path, LoadedGraph]:

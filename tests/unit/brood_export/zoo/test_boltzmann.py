@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from brood_export.families.gibbs import bars
 from brood_export.zoo import boltzmann, classifier, training
-from brood_export.zoo.boltzmann import GlyphsBoltzmann, bars, enumerate_states, total_variation
+from brood_export.zoo.boltzmann import GlyphsBoltzmann, enumerate_states, total_variation
 from brood_export.zoo.glyphs import glyphs
 
 CHAINS = 20_000

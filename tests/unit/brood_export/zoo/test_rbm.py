@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from brood_export.families.gibbs import clamp
 from brood_export.zoo import classifier, rbm, training
 from brood_export.zoo.glyphs import glyphs
-from brood_export.zoo.rbm import GlyphsRbm, clamp
+from brood_export.zoo.rbm import GlyphsRbm
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from brood_export.zoo.registry import ENTRIES, export_zoo, share_held
 pytestmark = pytest.mark.export
 
 
-def test_every_family_has_a_generator_and_every_one_can_be_trained() -> None:
-    assert {entry.family for entry in ENTRIES.values()} == set(FAMILIES)
+def test_every_generator_is_of_a_family_and_can_be_trained() -> None:
+    assert {entry.family for entry in ENTRIES.values()} <= set(FAMILIES)
     assert set(ENTRIES) <= set(training.MODULES)
 
 

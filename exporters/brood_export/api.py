@@ -1,0 +1,109 @@
+"""``brood_export.export``: a trained model in, a verified bundle out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from pydantic import ValidationError
+from torch import nn
+
+from brood.protocol.manifest import ModelName, Words
+from brood_export.bundle import Exported, Say, export_spec
+from brood_export.checkpoint import load_checkpoint
+from brood_export.errors import Misfit
+from brood_export.evaluation import check_weights, in_evaluation
+from brood_export.families import FAMILIES
+from brood_export.options import checked_options
+from brood_export.targets import TARGETS
+from brood_export.words import BUCKETS, Title, hash_weights
+
+LICENSE = "NOASSERTION"  # SPDX's word for: nobody has said
+
+
+class _Named(Words):
+    name: ModelName
+
+
+def export(
+    model: nn.Module,
+    *,
+    family: str,
+    out: Path | str,
+    name: str | None = None,
+    version: int = 1,
+    runtime: str = "onnx",
+    checkpoint: Path | str | None = None,
+    key: str | None = None,
+    description: str = "",
+    spdx: str = LICENSE,
+    buckets: Sequence[int] = BUCKETS,
+    replace: bool = False,
+    say: Say = lambda _: None,
+    **options: object,
+) -> Exported:
+    """Export a trained model as a bundle that has been proven against it; or raise, and write nothing.
+
+    Args:
+        model: float32 on the CPU; what it must have is the family's (``brood-export FAMILY --help``). It is left as
+            it was, but for the weights of `checkpoint`.
+        family: one of `FAMILIES`.
+        out: the store: the bundle becomes ``out/name/version``. Without `name`, its last part is the name.
+        name, version: of the bundle.
+        runtime: one of `TARGETS`.
+        checkpoint: weights to put into the model first (`brood_export.checkpoint`).
+        key: of the dictionary in the checkpoint that holds them.
+        description: for people; the family's, if empty.
+        spdx: the weights' licence, as an SPDX expression.
+        buckets: row counts the graphs will run at, ascending from 1.
+        replace: put the new bundle in the place of an older one.
+        say: told what is being done.
+        options: of the family's adapter.
+
+    Returns:
+        Where the bundle lies, and how near it is to the model.
+
+    Raises:
+        ExportError: see `brood_export.errors`; the message says what is wrong and what would be right.
+        FileNotFoundError: there is no such checkpoint.
+    """
+    target = Path(out)
+    store, title = (target, name) if name is not None else (target.absolute().parent, target.absolute().name)
+    check_words(family, runtime, title, version, buckets)
+    if checkpoint is not None:
+        say("reading the checkpoint")
+        load_checkpoint(model, Path(checkpoint), key)
+    chosen = checked_options(family, FAMILIES[family], options)
+    others = {option: value for option, value in chosen.items() if isinstance(value, nn.Module)}
+    for module in (model, *others.values()):
+        check_weights(module)
+    with ExitStack() as stack:
+        for module in (model, *others.values()):
+            stack.enter_context(in_evaluation(module))
+        spec = FAMILIES[family](model, **chosen)
+        hashes = {f"{option}_weights_sha256": hash_weights(module) for option, module in others.items()}
+        words = Title(title, version, description, spdx, provenance=hashes)
+        return export_spec(spec, model, TARGETS[runtime], words, store, buckets=buckets, replace=replace, say=say)
+
+
+def check_words(family: str, runtime: str, name: str, version: int, buckets: Sequence[int]) -> None:
+    """Whether there is such a family and runtime, and a bundle may be called so.
+
+    Raises:
+        Misfit: naming what there is, or what is allowed.
+    """
+    for word, found, known in (("family", family, FAMILIES), ("runtime", runtime, TARGETS)):
+        if found not in known:
+            raise Misfit(f"{word}: {found!r} is not allowed; there are {', '.join(known)}")
+    try:
+        _Named(name=name)
+    except ValidationError as error:
+        near = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._") or "my-model"
+        allowed = "lower-case letters, digits and . _ - between, at most 63"
+        raise Misfit(f"name: {name!r} is not allowed; allowed: {allowed}, as {near!r}") from error
+    if version < 1:
+        raise Misfit(f"version: {version} is not allowed; allowed: whole numbers from 1")
+    if not buckets or list(buckets) != sorted(set(buckets)) or buckets[0] != 1:
+        raise Misfit(f"buckets: {list(buckets)} is not allowed; allowed: row counts that ascend from 1")
