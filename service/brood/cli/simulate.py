@@ -126,8 +126,9 @@ def _run(choices: Choices) -> None:
 
 
 def _coming(choices: Choices) -> Load:
+    from brood.loadgen.arrivals import Bursts
     from brood.simulation.kinds import read_mix
-    from brood.simulation.traces import Bursts, Drawn, Recorded, read_trace
+    from brood.simulation.traces import Drawn, Recorded, read_trace
 
     if choices.trace is not None:
         return Recorded(read_trace(choices.trace))

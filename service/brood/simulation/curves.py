@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from brood.loadgen.mix import complaint
 from brood.protocol.errors import InvalidArgument
-from brood.simulation.kinds import complaint
 
 Curves = Mapping[str, Mapping[int, float]]  # graph → bucket → seconds of one call
 

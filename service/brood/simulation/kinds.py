@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from brood.protocol.errors import InvalidArgument, invalid
+from brood.loadgen.mix import Shared, read_parts
 from brood.protocol.requests import Priority
 
 STEPS_LIMIT = 100_000
@@ -62,10 +62,9 @@ class Words(BaseModel):
         return Kind(self.steps, self.n, self.priority, self.tenant, deadline_s, self.graphs)
 
 
-class PartWords(Words):
+class PartWords(Shared, Words):
     """A part of a mix, as it is written."""
 
-    share: float = Field(gt=0, le=100)
     variants: int = Field(default=1, ge=1)
 
 
@@ -75,32 +74,4 @@ def read_mix(texts: Sequence[str]) -> tuple[Part, ...]:
     Raises:
         InvalidArgument: a text is not of this form, or the shares do not make 100 %.
     """
-    parts = tuple(_part(text) for text in texts)
-    total = sum(part.share for part in parts)
-    if abs(total - 1.0) > 1e-6:
-        raise invalid("requests", f"{100 * total:g}% in all", "parts that make 100% together")
-    return parts
-
-
-def _part(text: str) -> Part:
-    share, *pairs = text.split() or [""]
-    if not share.endswith("%") or not all("=" in pair for pair in pairs):
-        raise invalid("requests", text, "SHARE% and NAME=VALUE, as in '50% steps=4 n=2'")
-    given = {pair.partition("=")[0]: pair.partition("=")[2] for pair in pairs}
-    try:
-        words = PartWords.model_validate({**given, "share": share[:-1]})
-    except ValidationError as error:
-        raise complaint("requests", error, PartWords) from error
-    return Part(words.share / 100, words.kind(), words.variants)
-
-
-def complaint(where: str, error: ValidationError, words: type[Words] = Words) -> InvalidArgument:
-    """The first thing that is wrong, as field, value and what is allowed."""
-    first = error.errors(include_url=False)[0]
-    name = ".".join([where, *map(str, first["loc"])])
-    if first["type"] == "extra_forbidden":
-        return InvalidArgument(f"{name}: unknown; allowed: {', '.join(words.model_fields)}", field=name)
-    if first["type"] == "missing":
-        return InvalidArgument(f"{name}: missing", field=name)
-    reason: str = first["msg"]
-    return invalid(name, first["input"], reason.removeprefix("Input should be "))
+    return tuple(Part(words.share / 100, words.kind(), words.variants) for words in read_parts(texts, PartWords))

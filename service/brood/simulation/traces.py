@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
+from brood.loadgen.arrivals import Bursts, bursty
+from brood.loadgen.mix import complaint
 from brood.protocol.errors import InvalidArgument, invalid
-from brood.simulation.kinds import Kind, Part, Words, complaint
+from brood.simulation.kinds import Kind, Part, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +25,6 @@ class Arrival:
     at: float  # seconds
     kind: Kind
     params: str = ""  # its other parameters: only where whole requests are batched do they make a difference
-
-
-@dataclass(frozen=True, slots=True)
-class Bursts:
-    """Arrivals are frequent and rare in turn; half of them come in bursts."""
-
-    factor: float  # rate within a burst, in units of the mean rate; above 1
-    length_s: float = 1.0  # of a burst, on average
-
-    @property
-    def share(self) -> float:
-        """Part of the time that bursts take."""
-        return 0.5 / self.factor
 
 
 class Load(Protocol):
@@ -123,22 +112,6 @@ def _total(shares: Iterable[tuple[Kind, float]]) -> Mapping[Kind, float]:
 def poisson(rate: float, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """So many times, independent of each other, ``rate`` a second."""
     return np.cumsum(rng.exponential(1.0 / rate, count))
-
-
-def bursty(rate: float, count: int, bursts: Bursts, rng: np.random.Generator) -> NDArray[np.float64]:
-    """So many times of a Markov-modulated Poisson process of two states, ``rate`` a second on average.
-
-    (Fischer and Meier-Hellstern 1993, The Markov-modulated Poisson process cookbook.)
-    """
-    times: list[NDArray[np.float64]] = []
-    now, found, burst = 0.0, 0, bool(rng.random() < bursts.share)
-    while found < count:
-        share = bursts.share if burst else 1.0 - bursts.share
-        length = rng.exponential(bursts.length_s * share / bursts.share)
-        some = rng.poisson(0.5 * rate / share * length)
-        times.append(np.sort(now + length * rng.random(some)))
-        now, found, burst = now + length, found + some, not burst
-    return np.concatenate(times)[:count]
 
 
 class _Line(Words):

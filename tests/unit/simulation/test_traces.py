@@ -9,21 +9,13 @@ import pytest
 
 from brood.protocol.errors import InvalidArgument
 from brood.simulation.kinds import Kind, read_mix
-from brood.simulation.traces import Arrival, Bursts, Drawn, Recorded, bursty, poisson, read_trace
+from brood.simulation.traces import Arrival, Drawn, Recorded, poisson, read_trace
 
 
 def test_independent_arrivals_have_their_rate_and_spread() -> None:
     gaps = np.diff(poisson(20.0, 20_000, np.random.default_rng(0)))
     assert gaps.mean() == pytest.approx(1 / 20, rel=0.03)
     assert gaps.std() == pytest.approx(1 / 20, rel=0.03)
-
-
-def test_bursts_keep_the_mean_rate_and_spread_the_counts() -> None:
-    times = bursty(20.0, 40_000, Bursts(factor=5.0, length_s=0.5), np.random.default_rng(0))
-    assert (np.diff(times) >= 0).all()
-    assert len(times) / times[-1] == pytest.approx(20.0, rel=0.1)
-    counts = np.bincount(times.astype(int))
-    assert counts.var() / counts.mean() > 5.0  # of independent arrivals: 1
 
 
 def test_a_mix_is_drawn_with_its_shares_and_parameters() -> None:

@@ -1,0 +1,48 @@
+"""The servers of others, each with a virtual environment of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+KEPT = HERE.parents[2] / "build" / "peers"  # environments and graphs, from one run to the next
+ONNXRUNTIME = "onnxruntime==1.32.0"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One environment."""
+
+    name: str
+    packages: tuple[str, ...]
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return KEPT / self.name / "bin" / "python"
+
+    def make(self) -> None:
+        """Install its packages, unless an earlier run has."""
+        stamp = KEPT / self.name / ".packages"
+        wanted = "\n".join(self.packages)
+        if stamp.is_file() and stamp.read_text() == wanted:
+            return
+        print(f"== {self.name}: {', '.join(self.packages)}", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(KEPT / self.name)], check=True)
+        subprocess.run([str(self.python), "-m", "pip", "install", "--quiet", *self.packages], check=True)
+        stamp.write_text(wanted)
+
+
+ENVIRONMENTS = {
+    each.name: each
+    for each in (
+        Environment("mosec", ("mosec==0.9.8", "numpy", ONNXRUNTIME)),
+        Environment("triton", ("nvidia-pytriton==0.7.0", ONNXRUNTIME)),
+        Environment("litserve", ("litserve==0.2.19", ONNXRUNTIME)),
+        Environment("bentoml", ("bentoml==1.4.39", ONNXRUNTIME)),
+        Environment("ray", ("ray[serve]==2.60.0", ONNXRUNTIME)),
+    )
+}

@@ -1,0 +1,123 @@
+"""A server in processes of its own, and what they use."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from bench.peers.environments import ENVIRONMENTS, HERE, KEPT
+
+STOP_S = 40.0
+Kind = Literal["mosec", "triton", "litserve", "bentoml", "ray", "brood"]
+KINDS: tuple[Kind, ...] = ("mosec", "triton", "litserve", "bentoml", "ray", "brood")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all servers have in common."""
+
+    graph: str  # of `NETWORKS`
+    threads: int  # of ONNX Runtime, within one call
+    rows: int  # most of one call
+    requests: int  # most of one batch, where a server counts requests
+
+    @property
+    def file(self) -> Path:
+        """The graph."""
+        return KEPT / "graphs" / f"{self.graph}.onnx"
+
+
+class Server:
+    """Starts at once; whoever uses it finds out when it answers."""
+
+    def __init__(self, kind: Kind, setting: Setting) -> None:
+        self.kind, self.setting = kind, setting
+        self.port, self.grpc_port = free_ports(2)
+        log = KEPT / "logs" / f"{kind}-{setting.graph}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=_variables(),
+            )
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def processes(self) -> list[psutil.Process]:
+        """All of them; none if it has ended."""
+        if not self.runs:
+            return []
+        own = psutil.Process(self._process.pid)
+        return [own, *own.children(recursive=True)]
+
+    def cpu_s(self) -> float:
+        """Processor seconds of all that run."""
+        total = 0.0
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                total += times.user + times.system
+        return total
+
+    def pss_mb(self) -> float:
+        """Memory of all: what they share is divided among them (proc(5), smaps)."""
+        total = 0.0
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                total += process.memory_full_info().pss / 1e6
+        return total
+
+    def end(self) -> None:
+        """Stop it, by force where it does not."""
+        left = self.processes()
+        with suppress(ProcessLookupError):
+            os.kill(self._process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(STOP_S)
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._process.wait()
+
+    def _command(self) -> Sequence[str]:
+        setting = self.setting
+        if self.kind == "brood":
+            words = ["serve", "--models", KEPT / "graphs" / "store", "--threads", setting.threads]
+            words += ["--model", setting.graph, "--model", f"{setting.graph}-gan", "--metrics-port", 0]
+            ports = ["--http-port", self.port, "--grpc-port", self.grpc_port]
+            return [str(each) for each in (Path(sys.executable).with_name("brood"), *words, *ports)]
+        words = ["--graph", setting.file, "--port", self.port, "--grpc-port", self.grpc_port]
+        words += ["--threads", setting.threads, "--rows", setting.rows, "--requests", setting.requests]
+        script = HERE / "servers" / f"{self.kind}_server.py"
+        return [str(each) for each in (ENVIRONMENTS[self.kind].python, script, *words)]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, all different."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def _variables() -> dict[str, str]:
+    """As a user has it; nothing of this environment's Python reaches another one's."""
+    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
