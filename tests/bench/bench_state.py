@@ -32,7 +32,7 @@ import onnxruntime
 from onnx import TensorProto, helper
 
 from brood.protocol.manifest import Graph, State
-from brood.runtimes.base import Arrays, LoadedGraph, RuntimeOptions
+from brood.runtimes.base import Arrays, LoadedGraph, Placement, RuntimeOptions
 from brood.runtimes.load import load_graphs
 from brood.runtimes.onnx_graph import OnnxGraph
 from brood.runtimes.slots import HostSlots, SlotRuntime
@@ -88,7 +88,8 @@ def session(numbers: int) -> tuple[Any, OnnxGraph]:
         "inputs": {"x": {**tensor, "role": "state"}, "noise": {**tensor, "role": "input"}},
         "outputs": {"next": {**tensor, "role": "state"}},
     }
-    return found, OnnxGraph(Graph.model_validate({"file": "g", "runtime": "onnx", "buckets": (1,), **words}), found)
+    spec = Graph.model_validate({"file": "g", "runtime": "onnx", "buckets": (1,), **words})
+    return found, OnnxGraph(spec, found, Placement("CPUExecutionProvider", "float32"))
 
 
 def steady(size_kb: int, rows: int) -> dict[str, Any]:

@@ -6,19 +6,21 @@ import hashlib
 import platform
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from brood import __version__
+from brood.host.opened import Opened
 from brood.runtimes.base import RuntimeOptions
-from brood.runtimes.onnx import DISTRIBUTIONS
-from brood.store.store import Bundle
+from brood.runtimes.device import parse_device
+from brood.runtimes.gpus import Gpu, visible_gpus
+from brood.runtimes.onnx_providers import numeric_options
+from brood.runtimes.onnx_session import DISTRIBUTIONS
 
 CPU = Path("/proc/cpuinfo")
-GPUS = Path("/proc/driver/nvidia/gpus")
 # Runtimes choose their kernels by what the processor can do. These classes, best first, are the steps that matter for
 # floating point; what remains different within a class is caught when a certificate is held against the golden bits.
 CLASSES = (
@@ -39,7 +41,10 @@ class Conditions(BaseModel):
     version: int
     digest: str  # of the bundle
     runtimes: tuple[str, ...]  # each with its version
-    device: str
+    device: str  # a GPU by its model, for another one has other kernels
+    provider: str  # what runs the graphs there
+    precision: str  # of the floating-point numbers that it computes with
+    provider_options: tuple[str, ...]  # those that may change bits, as name=value, ours and given ones
     isa: str  # operating system, architecture and class of its vector instructions
     threads: int  # within one graph call
 
@@ -50,18 +55,27 @@ class Conditions(BaseModel):
         return f"{self.model}-{self.version}-{digest[:16]}"
 
 
-def conditions(bundle: Bundle, options: RuntimeOptions) -> Conditions:
+def conditions(opened: Opened, options: RuntimeOptions) -> Conditions:
     """Those that a bundle meets in this process."""
-    manifest = bundle.manifest
+    bundle, manifest = opened.bundle, opened.bundle.manifest
+    placements = opened.placements.values()
     return Conditions(
         model=manifest.name,
         version=manifest.version,
         digest=bundle.digest,
         runtimes=tuple(sorted({_runtime(graph.runtime) for graph in manifest.graphs.values()})),
         device=device_name(options.device),
+        provider=listed(placement.provider for placement in placements),
+        precision=listed(placement.precision for placement in placements),
+        provider_options=numeric_options(options),
         isa=isa(),
         threads=options.threads,
     )
+
+
+def listed(words: Iterable[str]) -> str:
+    """Different words in order, with commas between them."""
+    return ", ".join(sorted(set(words)))
 
 
 def isa(cpu: Path = CPU) -> str:
@@ -76,14 +90,12 @@ def isa(cpu: Path = CPU) -> str:
     return "-".join([sys.platform, platform.machine(), *list(best)[:1]])
 
 
-def device_name(device: str, gpus: Path = GPUS) -> str:
-    """The device as a certificate names it: a GPU by its model, for another one has other kernels."""
-    models = sorted({model for file in gpus.glob("*/information") for model in _gpu_model(file)})
-    return ", ".join([device, *models]) if device == "cuda" else device
-
-
-def _gpu_model(information: Path) -> list[str]:
-    return re.findall(r"^Model:\s*(.*?)\s*$", information.read_text(), re.MULTILINE)
+def device_name(device: str, gpus: Callable[[], Sequence[Gpu]] = visible_gpus) -> str:
+    """The device as a certificate names it: a GPU by its model and not by its number, so that equal ones are equal."""
+    asked = parse_device(device)
+    if not asked.is_gpu:
+        return asked.kind
+    return ", ".join(["cuda", *(gpu.name for gpu in gpus()[asked.number :][:1])])
 
 
 def _runtime(name: str) -> str:

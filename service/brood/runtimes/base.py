@@ -6,7 +6,8 @@ A `LoadedGraph` is a pure function of rows. Tensors that persist between calls a
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -70,11 +71,31 @@ class DeviceGraph(LoadedGraph, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Placement:
+    """What runs a graph, and how; known when it is loaded."""
+
+    provider: str  # such as "CUDAExecutionProvider"
+    precision: str  # of the floating-point numbers that it computes with, such as "float32"
+    fallback: Mapping[str, int] = field(default_factory=dict)  # operator → nodes of it that another provider runs
+
+
+@runtime_checkable
+class PlacedGraph(LoadedGraph, Protocol):
+    """A graph that tells what runs it."""
+
+    placement: Placement
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeOptions:
     """How graphs run here."""
 
-    threads: int  # within one graph call
-    device: str = "cpu"
+    threads: int  # within one graph call, of what runs on the CPU
+    device: str = "cpu"  # see `brood.runtimes.device`
+    provider_options: Mapping[str, str] = field(default_factory=dict)  # of ONNX Runtime's provider on a GPU, over ours
+    memory_bytes: int | None = None  # of the GPU, for all graphs of this process together; None: its part of it
+    gpu_share: float = 1.0  # the part of the GPU that this process has; of a whole one it may take all there is
+    cache_dir: Path | None = None  # where TensorRT keeps the engines it has built; None: nowhere
 
 
 AnyTensor = TypeVar("AnyTensor", bound=Tensor)

@@ -29,7 +29,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from brood.protocol.errors import BundleError, RuntimeFailed
 from brood.protocol.manifest import Graph
-from brood.runtimes.base import Arrays, RuntimeOptions, checked
+from brood.runtimes.base import Arrays, Placement, RuntimeOptions, checked
 
 
 class _Words(BaseModel):
@@ -67,6 +67,8 @@ def hang() -> None:
 
 class FakeGraph:
     """A `LoadedGraph` that computes what its description says."""
+
+    placement = Placement("fake", "float64")
 
     def __init__(self, spec: Graph, description: _Description) -> None:
         self.spec = spec

@@ -38,6 +38,10 @@ def loader_of(runtime: str) -> GraphLoader:
         from brood.runtimes.torchscript import load_torchscript
 
         return load_torchscript
+    if runtime == "pt2":
+        from brood.runtimes.pt2 import load_pt2
+
+        return load_pt2
     from brood.runtimes.fake import load_fake
 
     return load_fake

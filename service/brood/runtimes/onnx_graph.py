@@ -15,7 +15,7 @@ import numpy as np
 
 from brood.protocol.errors import RuntimeFailed
 from brood.protocol.manifest import Graph
-from brood.runtimes.base import Arrays, Tensor, checked, on_host
+from brood.runtimes.base import Arrays, Placement, Tensor, checked, on_host
 
 DTYPES = {
     **{f"tensor({name})": name for name in ("bool", "float16")},
@@ -29,8 +29,8 @@ REASON_LIMIT = 300
 class OnnxGraph:
     """A `LoadedGraph` in an ONNX Runtime session."""
 
-    def __init__(self, spec: Graph, session: Any) -> None:
-        self.spec = spec
+    def __init__(self, spec: Graph, session: Any, placement: Placement) -> None:
+        self.spec, self.placement = spec, placement
         self._names = list(spec.outputs)
         self._run: Callable[[list[str], dict[str, np.ndarray]], list[np.ndarray]] = session.run
 
@@ -63,11 +63,16 @@ class OnnxTensor:
 
 
 class OnnxDeviceGraph(OnnxGraph):
-    """A `DeviceGraph` in an ONNX Runtime session."""
+    """A `DeviceGraph` in an ONNX Runtime session.
 
-    def __init__(self, spec: Graph, session: Any, device: str) -> None:
-        super().__init__(spec, session)
-        self._session, self._device = session, device
+    Args:
+        memory: in which outputs may stay, as IO binding calls it: "cuda".
+        number: of the device among those with such a memory.
+    """
+
+    def __init__(self, spec: Graph, session: Any, placement: Placement, memory: str, number: int) -> None:
+        super().__init__(spec, session, placement)
+        self._session, self._memory, self._number = session, memory, number
 
     def on_device(self, inputs: Mapping[str, Tensor], stay: Collection[str]) -> dict[str, Tensor]:
         """See `DeviceGraph`."""
@@ -88,7 +93,7 @@ class OnnxDeviceGraph(OnnxGraph):
             else:
                 binding.bind_cpu_input(name, on_host(tensor))
         for name in self.spec.outputs:
-            binding.bind_output(name, self._device if name in stay else "cpu")
+            binding.bind_output(name, *((self._memory, self._number) if name in stay else ("cpu", 0)))
         self._session.run_with_iobinding(binding)
         return dict(zip(self.spec.outputs, binding.get_outputs(), strict=True))
 

@@ -6,6 +6,7 @@ Such a file is native code: it can do anything. Whether to trust it is for the s
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from torch.jit._fuser import optimized_execution
 
 from brood.protocol.errors import BundleError, RuntimeFailed
 from brood.protocol.manifest import Graph
-from brood.runtimes.base import Arrays, RuntimeOptions, checked
+from brood.runtimes.base import Arrays, Placement, RuntimeOptions, checked
 
 REASON_LIMIT = 300
 
@@ -27,7 +28,9 @@ class TorchScriptGraph:
     def __init__(self, spec: Graph, module: torch.jit.ScriptModule) -> None:
         self.spec = spec
         self._module = module
-        self._weights = {_storage(tensor) for tensor in module.state_dict().values()}
+        weights = module.state_dict().values()
+        self._weights = {_storage(tensor) for tensor in weights}
+        self.placement = Placement("torch", _precision(weights))
 
     def __call__(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """See `LoadedGraph`. Lets other threads run meanwhile."""
@@ -97,6 +100,15 @@ def _tensor(array: np.ndarray) -> torch.Tensor:
 def _storage(tensor: torch.Tensor) -> int:
     """Where the memory begins that a tensor lies in."""
     return tensor.untyped_storage().data_ptr()
+
+
+def _precision(weights: Iterable[torch.Tensor]) -> str:
+    """The floating-point type of most weights; where there are none, torch's own default."""
+    sizes = Counter({str(torch.get_default_dtype()): 0})
+    for tensor in weights:
+        if tensor.is_floating_point():
+            sizes[str(tensor.dtype)] += tensor.numel()
+    return max(sizes, key=lambda name: sizes[name]).removeprefix("torch.")
 
 
 def _reason(error: Exception) -> str:

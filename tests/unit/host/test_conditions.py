@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from brood import __version__
-from brood.host.conditions import conditions, device_name, isa
+from brood.host.conditions import Conditions, conditions, device_name, isa
+from brood.host.opened import open_bundle
 from brood.runtimes.base import RuntimeOptions
+from brood.runtimes.gpus import Gpu
 from brood.store.store import read_bundle
 from helpers.bundles import edit_manifest, once_bundle
 
@@ -38,24 +40,31 @@ def test_a_system_that_does_not_tell(tmp_path: Path) -> None:
     assert isa(tmp_path / "cpuinfo") == HERE
 
 
-def test_a_gpu_is_called_by_its_model(tmp_path: Path) -> None:
-    for number, model in enumerate(("Graphics 9", "Graphics 9")):
-        folder = tmp_path / f"0000:0{number}:00.0"
-        folder.mkdir()
-        (folder / "information").write_text(f"Model: \t\t {model}\nIRQ:   \t\t 16\n")
-    assert device_name("cuda", tmp_path) == "cuda, Graphics 9"
-    assert device_name("cuda", tmp_path / "none") == "cuda"
-    assert device_name("cpu", tmp_path) == "cpu"
+def test_a_gpu_is_called_by_its_model_and_not_by_its_number() -> None:
+    def gpus() -> list[Gpu]:
+        return [Gpu("Graphics 9", 2**30, (9, 0)), Gpu("Graphics 8", 2**30, (8, 0)), Gpu("Graphics 9", 2**30, (9, 0))]
+
+    assert device_name("cuda", gpus) == device_name("cuda:2", gpus) == "cuda, Graphics 9"
+    assert device_name("cuda:1", gpus) == "cuda, Graphics 8"
+    assert device_name("tensorrt:1", gpus) == "cuda, Graphics 8"  # another provider on the same device
+    assert device_name("cuda", list) == "cuda"
+    assert device_name("cpu", gpus) == "cpu"
+
+
+def met(directory: Path, options: RuntimeOptions) -> Conditions:
+    return conditions(open_bundle(read_bundle(directory), options), options)
 
 
 def test_other_conditions_have_other_keys(tmp_path: Path) -> None:
     directory = once_bundle(tmp_path)
-    one = conditions(read_bundle(directory), RuntimeOptions(1))
+    one = met(directory, RuntimeOptions(1))
     assert (one.model, one.version, one.device, one.threads) == ("once", 1, "cpu", 1)
+    assert (one.provider, one.precision, one.provider_options) == ("fake", "float64", ())
     assert one.runtimes == (f"fake {__version__}",)
-    two = conditions(read_bundle(directory), RuntimeOptions(2))
+    two = met(directory, RuntimeOptions(2))
     edit_manifest(directory, lambda words: words.update(description="Another."))
-    other = conditions(read_bundle(directory), RuntimeOptions(1))
-    keys = [one.key, two.key, other.key, one.model_copy(update={"isa": "none"}).key]
+    other = met(directory, RuntimeOptions(1))
+    changes = ({"isa": "none"}, {"provider": "TensorrtExecutionProvider"}, {"precision": "float16"}, {"device": "cuda"})
+    keys = [one.key, two.key, other.key, *(one.model_copy(update=change).key for change in changes)]
     assert len(set(keys)) == len(keys)
     assert all(key.startswith("once-1-") for key in keys)

@@ -6,46 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper
 
 from brood.protocol.errors import BundleError, RuntimeFailed
 from brood.protocol.manifest import Graph
 from brood.runtimes.base import RuntimeOptions
-from brood.runtimes.onnx import check_distributions, load_onnx
+from brood.runtimes.onnx import load_onnx
 from brood.runtimes.onnx_graph import OnnxGraph
+from brood.runtimes.onnx_session import check_distributions
+from helpers.onnx_models import model, words
 
 OPTIONS = RuntimeOptions(threads=1)
 WEIGHT = np.arange(3, dtype=np.float32)
-
-
-def model(*, rows: Any = "rows", columns: int = 3, weight: TensorProto | None = None, constant: bool = False) -> bytes:
-    """y = x · w and its flag ok = (label > 0), as a serialised model."""
-    weight = weight or onnx.numpy_helper.from_array(np.arange(columns, dtype=np.float32), "w")
-    nodes = [
-        helper.make_node("Mul", ["x", "w"], ["y"]),
-        helper.make_node("Greater", ["label", "zero"], ["ok"]),
-        helper.make_node("Constant", [], ["zero"], value=helper.make_tensor("zero", TensorProto.INT64, [], [0])),
-    ]
-    if constant:
-        nodes.append(helper.make_node("Constant", [], ["w"], value=weight))
-    graph = helper.make_graph(
-        nodes[::-1],
-        "graph",
-        [
-            helper.make_tensor_value_info("x", TensorProto.FLOAT, [rows, columns]),
-            helper.make_tensor_value_info("label", TensorProto.INT64, ["rows"]),
-        ],
-        [
-            helper.make_tensor_value_info("y", TensorProto.FLOAT, [rows, columns]),
-            helper.make_tensor_value_info("ok", TensorProto.BOOL, ["rows"]),
-        ],
-        [] if constant else [weight],
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    content: bytes = made.SerializeToString()
-    return content
 
 
 def external(location: str) -> TensorProto:
@@ -54,22 +27,6 @@ def external(location: str) -> TensorProto:
     for key, value in {"location": location, "offset": "0", "length": "12"}.items():
         tensor.external_data.add(key=key, value=value)
     return tensor
-
-
-def words() -> dict[str, Any]:
-    return {
-        "file": "graph.onnx",
-        "runtime": "onnx",
-        "buckets": (1, 2),
-        "inputs": {
-            "label": {"dtype": "int64", "role": "param"},
-            "x": {"dtype": "float32", "shape": (3,), "role": "input"},
-        },
-        "outputs": {
-            "ok": {"dtype": "bool", "role": "ok"},
-            "y": {"dtype": "float32", "shape": (3,), "role": "output"},
-        },
-    }
 
 
 def load(tmp_path: Path, content: bytes, options: RuntimeOptions = OPTIONS, **changes: Any) -> OnnxGraph:

@@ -6,7 +6,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from brood.runtimes.onnx_external import external_tensors
+from brood.runtimes.onnx_external import external_tensors, weights_dtype
 
 
 def tensor(name: str, *, external: bool) -> TensorProto:
@@ -78,3 +78,20 @@ def test_endless_nesting_is_an_error() -> None:
 
 def varint(value: int) -> bytes:
     return bytes([value & 127 | 128, value >> 7]) if value > 127 else bytes([value])
+
+
+@pytest.mark.parametrize("place", list(places(external=False)))
+def test_weights_count_wherever_they_are(place: str) -> None:
+    assert weights_dtype(places(external=False)[place].SerializeToString()) == "float32"
+
+
+def test_the_type_of_most_bytes_counts_and_only_floating_point() -> None:
+    made = [
+        helper.make_tensor("few", TensorProto.FLOAT, [2], [1.0, 2.0]),
+        helper.make_tensor("most", TensorProto.FLOAT16, [64], [1.0] * 64),
+        helper.make_tensor("places", TensorProto.INT64, [640], [1] * 640),
+    ]
+    assert weights_dtype(model(initializer=made).SerializeToString()) == "float16"
+    assert weights_dtype(model(initializer=made[:1]).SerializeToString()) == "float32"
+    assert weights_dtype(model(initializer=made[2:]).SerializeToString()) == ""
+    assert weights_dtype(b"") == ""

@@ -13,7 +13,7 @@ from brood.runtimes.base import DeviceGraph, Tensor, on_host
 from brood.runtimes.onnx_graph import OnnxDeviceGraph, OnnxTensor
 from brood.runtimes.slots import HostSlots
 from helpers.slot_graphs import CALLS, STATE, noise
-from helpers.slot_onnx import slot_onnx
+from helpers.slot_onnx import HERE, slot_onnx
 
 
 def device_graph(name: str) -> OnnxDeviceGraph:
@@ -72,7 +72,7 @@ class Spied(OnnxDeviceGraph):
 
 def test_state_stays_on_the_device_while_the_rows_are_the_same(tmp_path: Path) -> None:
     plain = device_graph("half")
-    graph = Spied(plain.spec, plain._session, "cpu")
+    graph = Spied(plain.spec, plain._session, HERE, "cpu", 0)
     slots = HostSlots({"half": graph}, STATE, 4)
     on_device = []
     for rows in ([0, 2], [0, 2], [0, 2], [2], [0, 2]):

@@ -9,7 +9,7 @@ import torch
 
 from brood.protocol.errors import BundleError, RuntimeFailed
 from brood.protocol.manifest import Graph
-from brood.runtimes.base import RuntimeOptions
+from brood.runtimes.base import Placement, RuntimeOptions
 from brood.runtimes.torchscript import TorchScriptGraph, load_torchscript
 
 pytestmark = [pytest.mark.export, pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")]
@@ -78,6 +78,23 @@ def test_inputs_and_outputs_go_by_position(tmp_path: Path, rows: int) -> None:
     assert list(outputs) == ["y", "ok"]
     assert np.array_equal(outputs["y"], x * scale[:, None], equal_nan=True)
     assert outputs["ok"].tolist() == [True] * (rows - 1) + [False]
+
+
+class Half(torch.nn.Module):
+    """Has weights of its own type."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.ones(3, dtype=torch.float16))
+        self.register_buffer("count", torch.ones(99, dtype=torch.int64))
+
+    def forward(self, x: Any, scale: Any) -> Any:
+        return x * self.weight, x > 1.0
+
+
+def test_a_graph_tells_what_runs_it_and_in_which_precision(tmp_path: Path) -> None:
+    assert load(tmp_path, Two()).placement == Placement("torch", "float32")
+    assert load(tmp_path, Half()).placement == Placement("torch", "float16")
 
 
 def test_a_single_output_needs_no_tuple(tmp_path: Path) -> None:
