@@ -20,7 +20,13 @@ class Places:
 
     def __init__(self, capacity: int) -> None:
         self._free = list(range(capacity))[::-1]
+        self._capacity = capacity
         self._left: dict[Priority, int] = {"interactive": capacity, "bulk": capacity - capacity // RESERVE}
+
+    @property
+    def unused(self) -> bool:
+        """Whether no row has a slot."""
+        return len(self._free) == self._capacity
 
     def free(self, priority: Priority) -> int:
         """How many rows of this class could begin."""

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from brood.engine.rows import make_job
 from brood.engine.scheduler import Scheduler, Told
 from brood.protocol.errors import Internal, NotReady, RuntimeFailed
 from brood.protocol.events import Accepted, Determinism, Done, Event, Failed, Preview, Progress
-from brood.protocol.requests import Generation
+from brood.protocol.requests import Generation, Priority
 
 log = logging.getLogger(__name__)
 
@@ -148,6 +148,11 @@ class Engine:
         flight = self._flight
         return flight is not None and flight is self._given_up
 
+    @property
+    def backlog_s(self) -> Mapping[Priority, float]:
+        """Class → predicted device seconds of all that is accepted and not yet made."""
+        return dict(self._core.scheduler.backlog_s)
+
     def now(self) -> float:
         """The engine's clock, in seconds."""
         return time.monotonic()
@@ -207,6 +212,11 @@ class Engine:
             told = self._core.scheduler.cancel(request_id)
         self._tell(told)
         return bool(told)
+
+    def forget(self, model: EngineModel) -> None:
+        """Hold a model no longer than its generations run; none is submitted any more."""
+        with self._core.lock:
+            self._core.scheduler.forget(model)
 
     def _forget(self, request_id: str) -> None:
         """The caller has gone or has seen the last event."""

@@ -63,7 +63,8 @@ class Scheduler:
         self._parties = Parties()
         self._unseen = 0  # jobs that did not ask for previews
         self._queues: dict[Group, GroupQueue] = {}
-        self._places: dict[tuple[str, int], Places] = {}
+        self._places: dict[int, Places] = {}  # by the model's identity: a version that is loaded anew has its own
+        self._leaving: list[EngineModel] = []
         self._previews = Previews()
 
     def add(self, job: Job) -> None:
@@ -81,7 +82,10 @@ class Scheduler:
     def cancel(self, request_id: str) -> list[Told]:
         """End a job because its caller is gone; nothing happens if it has ended already."""
         job = self.jobs.get(request_id)
-        return [] if job is None else [self._end(job, Cancelled("the request was cancelled"))]
+        told = [] if job is None else [self._end(job, Cancelled("the request was cancelled"))]
+        if self._leaving:
+            self._let_go()
+        return told
 
     def expire(self, now: float) -> list[Told]:
         """End the jobs whose deadline has passed."""
@@ -93,8 +97,15 @@ class Scheduler:
         """End the jobs of these rows."""
         return [self._end(job, error) for job in {row.job: None for row in rows} if not job.ended]
 
+    def forget(self, model: EngineModel) -> None:
+        """Hold a model no longer than its jobs run; no more come."""
+        self._leaving.append(model)
+        self._let_go()
+
     def plan(self, now: float) -> StepPlan | None:
         """The next graph call; its rows are in flight until `commit`."""
+        if self._leaving:
+            self._let_go()
         self.deadlines.assess(now)
         self.wake_at = None
         offers = list(self._offers(now))
@@ -292,6 +303,7 @@ class Scheduler:
         self.held_bytes -= job.held_bytes
         self._unseen -= job.generation.preview_every is None
         job.ended = True
+        job.prepared.clear()  # they know their job: both would be held until the next collection of garbage
         del self.jobs[job.generation.request_id]
         self.deadlines.remove(job)
 
@@ -304,15 +316,23 @@ class Scheduler:
 
     def _release(self, row: Row) -> None:
         self._previews.drop(row)
-        model, priority = row.job.model, row.job.generation.priority
-        self._places[model.name, model.version].give_back(row.slot, priority)
+        self._places[id(row.job.model)].give_back(row.slot, row.job.generation.priority)
 
     def _queue(self, group: Group, model: EngineModel) -> GroupQueue:
         if group not in self._queues:
-            key = (model.name, model.version)
-            places = self._places.setdefault(key, Places(model.runtime.capacity))
+            places = self._places.setdefault(id(model), Places(model.runtime.capacity))
             self._queues[group] = GroupQueue(group, model, places)
         return self._queues[group]
+
+    def _let_go(self) -> None:
+        """Of the models that are to be forgotten, those of which nothing runs."""
+        running = {id(job.model) for job in self.jobs.values()}
+        for model in list(self._leaving):
+            places = self._places.get(id(model))
+            if id(model) not in running and (places is None or places.unused):
+                self._leaving = [other for other in self._leaving if other is not model]
+                self._queues = {group: queue for group, queue in self._queues.items() if queue.model is not model}
+                self._places.pop(id(model), None)
 
 
 def _deadline_of(job: Job) -> float:

@@ -34,7 +34,7 @@ def certified(opened: Opened, options: RuntimeOptions, certificates: Certificate
         BundleError: a golden sample comes out differently.
         BroodError: a golden sample, or a call at some bucket, fails.
     """
-    here, evidence = conditions(opened.bundle, options), observe(opened)
+    here, evidence = conditions(opened, options), observe(opened)
     known = list(certificates.find(here))
     for found in known:
         seen = observe_at(opened, found.exact, evidence)
@@ -65,7 +65,7 @@ def certify_twice(
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
         theirs = other.submit(try_bundle, directory, options, allow_native)
         trials = [try_graphs(opened, evidence, PROBES), theirs.result()]
-    return _certificate(opened, conditions(opened.bundle, options), evidence, trials), trials
+    return _certificate(opened, conditions(opened, options), evidence, trials), trials
 
 
 def try_bundle(directory: Path, options: RuntimeOptions, allow_native: bool) -> Trials:

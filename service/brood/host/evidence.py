@@ -80,7 +80,8 @@ def try_graphs(opened: Opened, evidence: Evidence, turns: int) -> dict[str, Tria
         examples = [each for program in opened.programs.values() for each in straightened(drawn(program, number))]
         for name, more in _calls(_possible(opened, examples, at)).items():
             calls[name].extend(more)
-    return {name: try_graph(opened.graphs[name], calls[name], turns) for name in graphs}
+    paced = opened.paced
+    return {name: try_graph(paced[name], calls[name], turns) for name in graphs}
 
 
 def _smallest(opened: Opened, exact: Exact) -> dict[str, int]:
@@ -90,7 +91,7 @@ def _smallest(opened: Opened, exact: Exact) -> dict[str, int]:
 def _examples(opened: Opened, at: Mapping[str, int]) -> list[Run]:
     """The first example of every operation; and once more, straightened, for graphs that these do not call."""
     examples = [first_example(program, opened.golden) for program in opened.programs.values()]
-    runs = [trace(example, opened.graphs, at) for example in examples if example.golden is not None]
+    runs = [trace(example, opened.paced, at) for example in examples if example.golden is not None]
     runs += _possible(opened, [example for example in examples if example.golden is None], at)
     reached = {call.graph for run in runs for call in run.calls}
     straight = [straight for example in examples for straight in straightened(example)]
@@ -101,14 +102,15 @@ def _possible(opened: Opened, examples: Iterable[Example], at: Mapping[str, int]
     """Drawn samples may ask for what cannot be made: too much contrast, say."""
     for example in examples:
         try:
-            yield trace(example, opened.graphs, at)
+            yield trace(example, opened.paced, at)
         except BroodError:
             continue
 
 
 def _evidence(opened: Opened, at: Mapping[str, int], runs: Sequence[Run]) -> Evidence:
     calls = _calls(runs)
-    return Evidence(at, runs, {name: warm_up(opened.graphs[name], calls[name]) for name in opened.reachable()})
+    paced, rest = opened.paced, opened.pace.rest
+    return Evidence(at, runs, {name: warm_up(paced[name], calls[name], rest) for name in opened.reachable()})
 
 
 def _calls(runs: Iterable[Run]) -> dict[str, list[Call]]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from brood.host.trace import Run
 from brood.protocol.errors import BundleError
+from brood.runtimes.base import Arrays
 
 
 def gate(run: Run) -> float:
@@ -20,13 +21,18 @@ def gate(run: Run) -> float:
     if run.example.golden is None:
         return 0.0
     words, recorded = run.example.golden.words, run.example.golden.outputs
-    difference = max(_difference(run.outputs[name], expected) for name, expected in recorded.items())
+    difference = largest_difference(run.outputs, recorded)
     if not difference <= words.tolerance:
         raise BundleError(
             f"golden {words.id!r} of {words.operation!r}: off by {difference:.3g}, tolerance {words.tolerance:.3g}",
             field=f"golden.{words.id}",
         )
     return difference
+
+
+def largest_difference(found: Arrays, recorded: Arrays) -> float:
+    """The largest absolute difference of any output that is recorded; NaN if one has such a number."""
+    return max(_difference(found[name], expected) for name, expected in recorded.items())
 
 
 def _difference(found: np.ndarray, expected: np.ndarray) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from brood.engine.cost import CostModel
@@ -12,16 +13,20 @@ from brood.host.certificates import Certificates
 from brood.host.certify import certified
 from brood.host.examples import graphs_of
 from brood.host.opened import Opened, open_bundle
+from brood.host.pace import Pace
 from brood.protocol.errors import BundleError
 from brood.protocol.events import Determinism
 from brood.protocol.manifest import Manifest, State
-from brood.runtimes.base import RuntimeOptions
+from brood.protocol.models import ModelStatus
+from brood.runtimes.base import Placement, RuntimeOptions
 from brood.runtimes.memory import slots_within
 from brood.runtimes.slots import HostSlots
+from brood.store.golden import GoldenRun
 from brood.store.store import Bundle
 
 FULL_CALLS = 8  # of rows that have begun, at least
 STATE_BYTES = 2**30
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +36,18 @@ class ReadyModel:
     engine: EngineModel
     certificate: Certificate
     guarantees: Mapping[str, Guarantee]  # operation → what its samples are promised to be here
+    placements: Mapping[str, Placement]  # graph → what runs it, of those that tell
+    golden: Sequence[GoldenRun] = ()  # what the original model gave
 
     @property
     def determinism(self) -> dict[str, Determinism]:
         """Operation → what a request gets that asks for nothing in particular."""
         return {name: guarantee.usual for name, guarantee in self.guarantees.items()}
+
+    @property
+    def fallback(self) -> dict[str, Mapping[str, int]]:
+        """Graph → operator → nodes of it that the provider has left to another one; graphs without are left out."""
+        return {name: placement.fallback for name, placement in self.placements.items() if placement.fallback}
 
 
 def load_model(
@@ -44,6 +56,7 @@ def load_model(
     certificates: Certificates | None = None,
     *,
     max_state_bytes: int = STATE_BYTES,
+    pace: Pace | None = None,
 ) -> ReadyModel:
     """Load, check, warm up and certify one verified bundle.
 
@@ -52,15 +65,18 @@ def load_model(
         options: how its graphs run.
         certificates: those made before, and where to keep one; None: the shipped ones.
         max_state_bytes: memory for the state of unfinished rows.
+        pace: at which its graphs are called here, for others may serve; None: as fast as they can.
 
     Raises:
+        LoadingStopped: by ``pace``.
         BundleError: a graph does not load, a name leads nowhere, a golden sample comes out differently, or one row's
             state takes more than the memory allowed.
         BroodError: a golden sample, or a call at some bucket, fails.
     """
-    opened, state = open_bundle(bundle, options), model_state(bundle.manifest)
+    opened, state = open_bundle(bundle, options, pace), model_state(bundle.manifest)
     capacity = slots_within(state, wanted_slots(bundle.manifest), max_state_bytes)
     certificate, evidence = certified(opened, options, certificates or Certificates())
+    _tell_fallback(opened)
     engine = EngineModel(
         bundle.manifest.name,
         bundle.manifest.version,
@@ -73,6 +89,41 @@ def load_model(
         engine,
         certificate,
         {name: guarantee(program, certificate.exact) for name, program in opened.programs.items()},
+        opened.placements,
+        opened.golden,
+    )
+
+
+def _tell_fallback(opened: Opened) -> None:
+    """Nodes beside the device cost copies between its memory and main memory: whoever wonders finds them in the log."""
+    for name, placement in opened.placements.items():
+        if placement.fallback:
+            nodes = ", ".join(f"{operator} {count}" for operator, count in sorted(placement.fallback.items()))
+            log.warning(
+                "%s: graph %s: %s leaves nodes to another provider: %s",
+                opened.bundle.manifest.name,
+                name,
+                placement.provider,
+                nodes,
+            )
+
+
+def ready_status(manifest: Manifest, ready: ReadyModel) -> ModelStatus:
+    """A ready model as the listing shows it."""
+    certificate = ready.certificate
+    return ModelStatus(
+        manifest.name,
+        manifest.version,
+        "ready",
+        manifest=manifest,
+        determinism=ready.determinism,
+        numerics_id=certificate.numerics_id,
+        certificate=certificate.exact,
+        device=certificate.conditions.device,
+        provider=certificate.conditions.provider,
+        precision=certificate.conditions.precision,
+        fallback=ready.fallback,
+        state_bytes=ready.engine.runtime.state_bytes,
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from brood.host.examples import graphs_of
+from brood.host.pace import Pace
 from brood.program import Program, compile_program
-from brood.runtimes.base import LoadedGraph, RuntimeOptions
+from brood.runtimes.base import LoadedGraph, PlacedGraph, Placement, RuntimeOptions
 from brood.runtimes.load import load_graphs
 from brood.store.golden import GoldenRun
 from brood.store.store import Bundle
@@ -21,6 +22,17 @@ class Opened:
     graphs: Mapping[str, LoadedGraph]
     programs: Mapping[str, Program]  # operation → program
     golden: Sequence[GoldenRun]
+    pace: Pace = field(default_factory=Pace)  # at which its graphs are called until it serves
+
+    @property
+    def paced(self) -> dict[str, LoadedGraph]:
+        """The graphs, to be called at its pace."""
+        return {name: self.pace.graph(graph) for name, graph in self.graphs.items()}
+
+    @property
+    def placements(self) -> dict[str, Placement]:
+        """Graph → what runs it, of those that tell."""
+        return {name: graph.placement for name, graph in self.graphs.items() if isinstance(graph, PlacedGraph)}
 
     def reachable(self) -> list[str]:
         """The graphs that some operation calls, for a sample or for a preview, in the manifest's order."""
@@ -29,8 +41,13 @@ class Opened:
         return [name for name in self.graphs if name in used]
 
 
-def open_bundle(bundle: Bundle, options: RuntimeOptions) -> Opened:
+def open_bundle(bundle: Bundle, options: RuntimeOptions, pace: Pace | None = None) -> Opened:
     """Load the graphs of a verified bundle and resolve its operations.
+
+    Args:
+        bundle: to be loaded.
+        options: how its graphs run.
+        pace: at which they are called until it serves; None: as fast as they can.
 
     Raises:
         BundleError: a graph does not load, a name leads nowhere, or the golden samples are unreadable.
@@ -38,4 +55,4 @@ def open_bundle(bundle: Bundle, options: RuntimeOptions) -> Opened:
     manifest = bundle.manifest
     graphs = load_graphs(bundle.directory, manifest, options)
     programs = {name: compile_program(manifest, name) for name in manifest.operations}
-    return Opened(bundle, graphs, programs, bundle.golden())
+    return Opened(bundle, graphs, programs, bundle.golden(), pace or Pace())

@@ -13,7 +13,7 @@ from brood.store.golden import GOLDEN, GoldenRun, read_golden
 
 __all__ = ["Bundle", "BundleRef", "find_bundles", "read_bundle", "write_manifest", "zoo_root"]
 
-NATIVE = frozenset({"torchscript"})  # runtimes whose files are code, not data
+NATIVE = frozenset({"torchscript", "pt2"})  # runtimes whose files are code, not data
 
 
 @dataclass(frozen=True, slots=True)

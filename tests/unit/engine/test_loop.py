@@ -273,3 +273,14 @@ async def test_cancelling_during_a_step_costs_no_further_step(tmp_path: Path) ->
         assert isinstance((await collect(engine, model, generation(model, "b", steps=4)))[-1], Done)
         assert counter.rows == 3 + 4
         assert counter.wasted_s > 0
+
+
+async def test_the_backlog_is_told_by_class(tmp_path: Path) -> None:
+    async with stuck(tmp_path) as (engine, model, _, _):
+        words = {"priority": "bulk"}
+        waiting = engine.submit(generation(model, "later", n=8, label=1, words=words), model, "exact")
+        backlog_s = engine.backlog_s
+        assert set(backlog_s) == {"interactive", "bulk"}
+        assert backlog_s["bulk"] == pytest.approx(8 * backlog_s["interactive"])
+        await waiting.aclose()
+        assert engine.backlog_s["bulk"] == pytest.approx(0.0)

@@ -12,7 +12,16 @@ from brood.host.certificates import FOLDER, Certificates, write_certificate
 from brood.host.conditions import Conditions
 
 HERE = Conditions(
-    model="m", version=2, digest="d", runtimes=("fake 1",), device="cpu", isa="linux-x86_64-avx2", threads=1
+    model="m",
+    version=2,
+    digest="d",
+    runtimes=("fake 1",),
+    device="cpu",
+    provider="fake",
+    precision="float64",
+    provider_options=(),
+    isa="linux-x86_64-avx2",
+    threads=1,
 )
 THERE = HERE.model_copy(update={"threads": 2})
 

@@ -12,6 +12,7 @@ from brood.protocol.events import Accepted, Done, Sample
 from brood.protocol.models import ModelStatus
 from brood.runtimes.base import RuntimeOptions
 from brood.store.store import read_bundle
+from brood.store.wanted import wanted
 from helpers.bundles import IMAGE, broken_bundles, edit_manifest, once_bundle, relist, steps_bundle
 from helpers.engine import generation, oracle
 
@@ -86,7 +87,7 @@ async def test_models_go_and_come_back_while_others_serve(tmp_path: Path) -> Non
 async def test_only_named_models_load_and_unknown_names_are_told(tmp_path: Path) -> None:
     once_bundle(tmp_path)
     steps_bundle(tmp_path)
-    host = Host(HostOptions(models=tmp_path, names=("steps", "stepps")), Quiet())
+    host = Host(HostOptions(models=tmp_path, wanted=wanted({}, ["steps", "stepps"])), Quiet())
     await host.start()
     found = {status.name: (status.state, status.reason) for status in host.models()}
     assert found == {"steps": ("ready", ""), "stepps": ("failed", "no such bundle; there are: once, steps")}
@@ -152,6 +153,7 @@ async def test_a_status_tells_what_is_certified(tmp_path: Path) -> None:
     once, steps = host.models()
     assert once.certificate == {"generate": (1, 2, 4), "keep": (1, 2, 4, 8), "score": (1, 2, 4, 8)}
     assert (once.device, once.state_bytes) == ("cpu", 0)
+    assert (once.provider, once.precision, once.fallback) == ("fake", "float64", {})
     assert steps.state_bytes >= 16 * (16 * 4 + 8)  # as many slots as two full calls, of an image and a number each
     assert len({once.numerics_id, steps.numerics_id, ""}) == 3
     assert len(list((tmp_path / "cache" / "certificates").iterdir())) == 2

@@ -12,6 +12,7 @@ from brood.host.certificate import Certificate
 from brood.host.certificates import FOLDER, Certificates
 from brood.host.conditions import conditions
 from brood.host.loading import load_model
+from brood.host.opened import open_bundle
 from brood.runtimes.base import RuntimeOptions
 from brood.store.store import find_bundles, read_bundle, zoo_root
 
@@ -36,7 +37,7 @@ def test_every_model_has_some_for_common_numbers_of_threads(name: str) -> None:
 
 @pytest.mark.parametrize("name", BUNDLES)
 def test_they_are_borne_out_here(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    here = conditions(BUNDLES[name], RuntimeOptions(1))
+    here = conditions(open_bundle(BUNDLES[name], RuntimeOptions(1)), RuntimeOptions(1))
     known = list(Certificates().find(here))
     ready = load_model(BUNDLES[name], RuntimeOptions(1), Certificates())
     assert not caplog.records
