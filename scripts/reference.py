@@ -14,6 +14,7 @@ from pathlib import Path
 from reference_pages.errors import errors_page
 from reference_pages.grpc import grpc_page
 from reference_pages.http import http_page
+from reference_pages.metrics import metrics_page
 from reference_pages.python import python_page
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -21,6 +22,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "grpc.md": grpc_page,
     "http.md": http_page,
+    "metrics.md": metrics_page,
     "python.md": python_page,
 }
 

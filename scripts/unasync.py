@@ -27,6 +27,7 @@ NAMES = {
     "__aiter__": "__iter__",
     "__anext__": "__next__",
     "_async": "_sync",
+    "aanswered": "answered",
     "aclose": "close",
     "aclose_channel": "close_channel",
     "aclosing": "closing",

@@ -1,11 +1,7 @@
-"""The exporter: one HTTP server a node that adds up what all processes of that node have counted.
-
-It lives in the process that supervises them, so that the numbers outlive the death of any one.
-"""
+"""The exporter: one HTTP server a node that adds up what all processes of that node have counted."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from ssl import SSLContext
@@ -13,34 +9,46 @@ from types import TracebackType
 from typing import Self
 
 from prometheus_client import CollectorRegistry, Metric
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from brood.observe import catalogue
+from brood.observe.catalogue import Spec
+from brood.observe.devices import DeviceLoad, Devices, driver_library
+from brood.observe.living import forget_dead
 from brood.observe.scrapes import Check, ScrapeServer
+from brood.observe.triton import aliases
 
 
-class _LiveCollector(Collector):
-    """Sums the files of a directory, without the gauges of processes that are gone."""
+class _Node(Collector):
+    """What a directory's files add up to, without the gauges of dead processes, and what is seen of the node."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, devices: Devices) -> None:
+        self._directory, self._devices = directory, devices
         self._files = MultiProcessCollector(None, str(directory))
 
     def collect(self) -> Iterator[Metric]:
-        for pid in {int(file.stem.rpartition("_")[2]) for file in self._directory.glob("gauge_live*.db")}:
-            if not _alive(pid):
-                mark_process_dead(pid, str(self._directory))
-        yield from self._files.collect()
+        alive = forget_dead(self._directory)
+        counted = list(self._files.collect())
+        yield from counted
+        yield from aliases(counted)
+        yield _gauge(catalogue.PROCESSES, [((), alive)])
+        loads = list(self._devices.loads())
+        if loads:
+            yield from _told(loads)
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # another user's, but there
-    return True
+def _told(loads: list[DeviceLoad]) -> Iterator[Metric]:
+    yield _gauge(catalogue.DEVICE_USED, [((load.device,), load.used_bytes) for load in loads])
+    yield _gauge(catalogue.DEVICE_TOTAL, [((load.device,), load.total_bytes) for load in loads])
+    yield _gauge(catalogue.DEVICE_BUSY, [((load.device,), load.utilisation) for load in loads])
+
+
+def _gauge(spec: Spec, values: list[tuple[tuple[str, ...], float]]) -> Metric:
+    metric = Metric(spec.name, spec.help, "gauge")
+    for labels, value in values:
+        metric.add_sample(spec.name, dict(zip(spec.labels, labels, strict=True)), value)
+    return metric
 
 
 class Exporter:
@@ -52,18 +60,29 @@ class Exporter:
         directory: where the processes write.
         check: refuses requests by raising; None: everybody may read.
         tls: None: in the clear.
+        devices: of this node; None: those that the driver tells of.
 
     Raises:
         OSError: the port is taken.
     """
 
     def __init__(
-        self, host: str, port: int, directory: Path, check: Check | None = None, tls: SSLContext | None = None
+        self,
+        host: str,
+        port: int,
+        directory: Path,
+        check: Check | None = None,
+        tls: SSLContext | None = None,
+        devices: Devices | None = None,
     ) -> None:
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_LiveCollector(directory))
+        registry.register(_Node(directory, devices or Devices(driver_library())))
         self._server = ScrapeServer(host, port, registry, check, tls)
         self.port = self._server.port
+
+    def close(self) -> None:
+        """Free the port."""
+        self._server.close()
 
     def __enter__(self) -> Self:
         return self
@@ -71,4 +90,4 @@ class Exporter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.close()
+        self.close()

@@ -7,134 +7,145 @@ files of that directory if it is set, else in this process alone.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from brood import __version__
+from brood.observe import catalogue
+from brood.observe.catalogue import PARTS, Part, Spec
 from brood.protocol.models import ModelStatus
 
-# From a cached answer of a small network on the CPU to a video.
-REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
-STEP_SECONDS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
-PREDICTION_ERRORS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
-BATCH_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+MISSED = "deadline_exceeded"
 
 
 class Metrics:
     """Counts requests and graph calls; observes the data plane and the engine.
 
-    An event costs microseconds: the child of each combination of labels is looked up once and kept.
+    An event costs microseconds: the child of each combination of labels is looked up once and kept. May be told of
+    requests on one thread and of graph calls on another.
 
     Args:
         registry: where the metrics are listed; only tests need their own.
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        request = ("model", "operation", "protocol")
-        self._requests = Counter(
-            "brood_requests",
-            "Requests ended, by outcome: ok, or the error's code.",
-            (*request, "code"),
-            registry=registry,
-        )
-        self._latency = Histogram(
-            "brood_request_duration_seconds",
-            "From arrival to the last byte handed to the transport.",
-            request,
-            buckets=REQUEST_SECONDS,
-            registry=registry,
-        )
-        self._samples = Counter("brood_samples", "Samples made.", ("model", "operation"), registry=registry)
-        self._engine_metrics(registry)
-        self._ready = Gauge(
-            "brood_model_ready",
-            "Processes in which the model is ready.",
-            ("model", "version"),
-            multiprocess_mode="livesum",
-            registry=registry,
-        )
-        build = Gauge(
-            "brood_build_info", "Always 1.", ("version",), multiprocess_mode="livemostrecent", registry=registry
-        )
-        build.labels(__version__).set(1)
-        self._outcomes: dict[tuple[str, str, str, str], Counter] = {}
-        self._of_request: dict[tuple[str, str, str], tuple[Histogram, Counter]] = {}
-        self._of_graph: dict[tuple[str, str], tuple[Histogram, Histogram, Histogram, Counter]] = {}
+        self._metrics = {spec.name: make(spec, registry) for spec in catalogue.COUNTED}
+        self._children: dict[tuple[str, ...], Any] = {}
+        self._graphs: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self._infos: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._totals: dict[str, int] = {}
+        self._queue = self._child(catalogue.QUEUED_ROWS)
+        self._backlog = self._child(catalogue.BACKLOG)
+        self._child(catalogue.BUILD, __version__).set(1)
 
-    def _engine_metrics(self, registry: CollectorRegistry) -> None:
-        self._rows = Histogram(
-            "brood_batch_rows", "Rows in a graph call.", ("model", "graph"), buckets=BATCH_ROWS, registry=registry
-        )
-        self._padding = Counter(
-            "brood_padding_rows", "Rows computed only to fill a bucket.", ("model", "graph"), registry=registry
-        )
-        self._steps = Histogram(
-            "brood_step_duration_seconds",
-            "Duration of a graph call.",
-            ("model", "graph"),
-            buckets=STEP_SECONDS,
-            registry=registry,
-        )
-        self._errors = Histogram(
-            "brood_step_prediction_error_ratio",
-            "Error of the predicted duration of a graph call: |observed / predicted - 1|.",
-            ("model", "graph"),
-            buckets=PREDICTION_ERRORS,
-            registry=registry,
-        )
-        self._queue = Gauge(
-            "brood_queued_rows", "Samples that have not begun.", multiprocess_mode="livesum", registry=registry
-        )
-        self._backlog = Gauge(
-            "brood_backlog_seconds",
-            "Predicted device time of all that is accepted and not yet made.",
-            multiprocess_mode="livesum",
-            registry=registry,
-        )
-        self._wasted = Counter(
-            "brood_wasted_seconds",
-            "Predicted device time that went into samples of requests that then failed or were given up.",
-            registry=registry,
-        )
+    def _child(self, spec: Spec, *labels: str) -> Any:
+        key = (spec.name, *labels)
+        child = self._children.get(key)
+        if child is None:
+            metric = self._metrics[spec.name]
+            child = self._children[key] = metric.labels(*labels) if labels else metric
+        return child
 
     def finished(self, model: str, operation: str, protocol: str, code: str, seconds: float, rows: int) -> None:
         """A request has ended; ``rows`` samples of it were made."""
-        outcome = self._outcomes.get((model, operation, protocol, code))
-        if outcome is None:
-            outcome = self._requests.labels(model, operation, protocol, code)
-            self._outcomes[model, operation, protocol, code] = outcome
-        children = self._of_request.get((model, operation, protocol))
-        if children is None:
-            children = (self._latency.labels(model, operation, protocol), self._samples.labels(model, operation))
-            self._of_request[model, operation, protocol] = children
-        outcome.inc()
-        children[0].observe(seconds)
-        children[1].inc(rows)
+        self._child(catalogue.REQUESTS, model, operation, protocol, code).inc()
+        self._child(catalogue.DURATION, model, operation, protocol).observe(seconds)
+        if rows:
+            self._child(catalogue.SAMPLES, model, operation).inc(rows)
+        if code == MISSED:
+            self._child(catalogue.DEADLINE_MISSES, model, operation).inc()
+
+    def rejected(self, model: str, operation: str, protocol: str, reason: str) -> None:
+        """A request was refused before any work on it was begun, with the error of this code."""
+        self._child(catalogue.REJECTIONS, model, operation, protocol, reason).inc()
+
+    def timed(self, model: str, operation: str, part: Part, seconds: float) -> None:
+        """A part of a request took so long."""
+        self._child(PARTS[part], model, operation).observe(seconds)
 
     def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
         """A graph was called with ``rows`` rows, filled up to ``bucket``; its time was predicted with this error."""
-        children = self._of_graph.get((model, graph))
+        children = self._graphs.get((model, graph))
         if children is None:
-            labels = (model, graph)
-            histograms = (self._rows.labels(*labels), self._steps.labels(*labels), self._errors.labels(*labels))
-            children = (*histograms, self._padding.labels(*labels))
-            self._of_graph[labels] = children
-        children[0].observe(rows)
-        children[1].observe(seconds)
-        children[2].observe(error)
+            specs = (catalogue.ROW_STEPS, catalogue.BATCH, catalogue.STEP, catalogue.ERROR, catalogue.PADDING)
+            children = self._graphs[model, graph] = tuple(self._child(spec, model, graph) for spec in specs)
+        children[0].inc(rows)
+        children[1].observe(rows)
+        children[2].observe(seconds)
+        children[3].observe(error)
         if bucket > rows:
-            children[3].inc(bucket - rows)
+            children[4].inc(bucket - rows)
 
     def queued(self, rows: int, backlog_s: float) -> None:
         """So many samples have not begun; all that is accepted takes so many predicted seconds."""
         self._queue.set(rows)
-        self._backlog.set(backlog_s)
+        self._backlog.set(max(0.0, backlog_s))  # sums of predictions may end just below
 
     def wasted(self, seconds: float) -> None:
         """So much predicted device time was wasted."""
-        self._wasted.inc(seconds)
+        self._child(catalogue.WASTED).inc(seconds)
+
+    def started(self, part: str, backlog_limit_s: float) -> None:
+        """This process begins to serve.
+
+        Args:
+            part: what it is: "ingress" or "generator".
+            backlog_limit_s: predicted seconds of work over which its engine refuses more; 0: it has no engine.
+        """
+        self._child(catalogue.STARTS, part).inc()
+        self._child(catalogue.BACKLOG_LIMIT).set(backlog_limit_s)
 
     def models(self, models: Iterable[ModelStatus]) -> None:
-        """Which models are ready."""
+        """What has become of some models."""
         for model in models:
-            self._ready.labels(model.name, str(model.version)).set(model.state == "ready")
+            version = (model.name, str(model.version))
+            self._child(catalogue.READY, *version).set(model.state == "ready")
+            self._child(catalogue.FAILED, *version).set(model.state == "failed")
+            self._child(catalogue.STATE, *version).set(model.state_bytes)
+            self._tell_bundle(model, version)
+
+    def linked(self, links: int, held: int, *, lost: int, resubmitted: int, duplicates: int, given_up: int) -> None:
+        """How an ingress stands with its workers.
+
+        Args:
+            links: to workers, that work.
+            held: requests that wait for a model that no worker has ready.
+            lost, resubmitted, duplicates, given_up: workers, samples, samples and requests, since the process began.
+        """
+        self._child(catalogue.LINKS).set(links)
+        self._child(catalogue.HELD).set(held)
+        totals = {
+            catalogue.LOST: lost,
+            catalogue.RESUBMITTED: resubmitted,
+            catalogue.DUPLICATES: duplicates,
+            catalogue.GIVEN_UP: given_up,
+        }
+        for spec, total in totals.items():
+            self._child(spec).inc(total - self._totals.get(spec.name, 0))
+            self._totals[spec.name] = total
+
+    def drifted(self, model: str, version: int, ratio: float) -> None:
+        """Golden samples made here differ from the recorded ones by this part of what they may."""
+        self._child(catalogue.PARITY, model, str(version)).set(ratio)
+
+    def _tell_bundle(self, model: ModelStatus, version: tuple[str, str]) -> None:
+        before = self._infos.pop(version, None)
+        if before is not None:
+            self._child(catalogue.BUNDLE, *before).set(0)
+        if model.state == "ready":
+            family = model.manifest.family if model.manifest is not None else ""
+            labels = (*version, family, model.device, model.numerics_id)
+            self._child(catalogue.BUNDLE, *labels).set(1)
+            self._infos[version] = labels
+
+
+def make(spec: Spec, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
+    """A metric of `prometheus_client`."""
+    match spec.kind:
+        case "counter":
+            return Counter(spec.name, spec.help, spec.labels, registry=registry)
+        case "gauge":
+            return Gauge(spec.name, spec.help, spec.labels, multiprocess_mode=spec.over, registry=registry)
+        case "histogram":
+            return Histogram(spec.name, spec.help, spec.labels, buckets=spec.buckets, registry=registry)
