@@ -15,6 +15,7 @@ class Line:
     Attributes:
         port: where clients connect.
         refusing: whether connections are closed as soon as they are made.
+        mute: whether what is sent is lost, as if the other machine had lost its power.
         connections: how many were made.
     """
 
@@ -22,12 +23,23 @@ class Line:
         host, _, port = target.rpartition(":")
         self._host, self._port = host, int(port)
         self._writers: set[asyncio.StreamWriter] = set()
-        self.port, self.refusing, self.connections = 0, False, 0
+        self._serving: set[asyncio.Task[None]] = set()
+        self.port, self.refusing, self.mute, self.connections = 0, False, False, 0
 
     def cut(self) -> None:
         """End all connections in the middle of whatever they carry."""
         for writer in self._writers:
             writer.transport.abort()
+
+    @property
+    def busy(self) -> bool:
+        """Whether there are connections."""
+        return bool(self._serving)
+
+    async def ended(self) -> None:
+        """Wait until there are no connections."""
+        if self._serving:
+            await asyncio.wait(self._serving)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Connect a client with the server, until either leaves."""
@@ -35,20 +47,23 @@ class Line:
         if self.refusing:
             writer.transport.abort()
             return
+        if (task := asyncio.current_task()) is not None:
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
         other_reader, other_writer = await asyncio.open_connection(self._host, self._port)
         self._writers |= {writer, other_writer}
-        await asyncio.gather(_pass(reader, other_writer), _pass(other_reader, writer))
+        await asyncio.gather(self._pass(reader, other_writer), self._pass(other_reader, writer))
         self._writers -= {writer, other_writer}
 
-
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while chunk := await reader.read(CHUNK_BYTES):
-            writer.write(chunk)
-            await writer.drain()
-    writer.close()
-    with suppress(OSError):
-        await writer.wait_closed()
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while chunk := await reader.read(CHUNK_BYTES):
+                if not self.mute:
+                    writer.write(chunk)
+                    await writer.drain()
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
 
 @asynccontextmanager
@@ -64,3 +79,4 @@ async def line_to(target: str) -> AsyncGenerator[Line, None]:
         line.cut()
         server.close()
         await server.wait_closed()
+        await line.ended()

@@ -1,7 +1,7 @@
 """The verbs that every transport translates to, over whoever runs the models."""
 
 from brood.dataplane.backend import Backend
-from brood.dataplane.limits import Limits
+from brood.dataplane.limits import Limits, ReplayLimits
 from brood.dataplane.observer import RequestObserver
 from brood.dataplane.plane import DataPlane
 from brood.dataplane.readiness import Readiness
@@ -14,6 +14,7 @@ __all__ = [
     "EncodedSample",
     "Limits",
     "Readiness",
+    "ReplayLimits",
     "RequestObserver",
     "Result",
     "Timing",

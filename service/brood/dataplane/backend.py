@@ -31,20 +31,37 @@ class Backend(Protocol):
         """
         ...
 
-    async def load(self, name: str) -> None:
-        """Load the versions of a model that are not ready; the statuses tell what came of it.
+    async def load(self, name: str, version: int | None = None) -> None:
+        """Load what is not ready of a model, and wait; the statuses tell what came of it.
+
+        Args:
+            name: of the model.
+            version: this one; None: those that the model's policy says.
 
         Raises:
-            ModelNotFound: there is none of that name.
+            ModelNotFound: there is none of that name, or not that version.
+            NotReady: the store cannot be read.
         """
         ...
 
-    async def unload(self, name: str) -> None:
-        """Let go of all versions of a model; what runs goes on to its end.
+    async def unload(self, name: str, version: int | None = None) -> None:
+        """Let go of one version of a model, or of all; what runs goes on to its end.
 
         Raises:
-            ModelNotFound: there is none of that name.
+            ModelNotFound: there is none of that name, or not that version.
         """
+        ...
+
+    async def reload(self, name: str, version: int | None = None) -> None:
+        """As `load`; and where the store has other bytes than those that serve, they take their place once ready.
+
+        Raises:
+            ModelNotFound, NotReady: as `load` raises.
+        """
+        ...
+
+    def problems(self) -> Sequence[str]:
+        """What is wrong, though single models may serve: that the store cannot be read, say. For people."""
         ...
 
     def cancel(self, request_id: str) -> bool:

@@ -15,7 +15,10 @@ def find_model(statuses: Sequence[ModelStatus], name: str, version: int | None) 
 
     Raises:
         ModelNotFound: no such model, or no such version of it.
+        NotReady: nothing is known of any model: the store has not been looked at, or no worker has been heard of.
     """
+    if not statuses:
+        raise NotReady("no model is known yet", field="model", retry_after_s=1.0)
     versions = [status for status in statuses if status.name == name]
     if not versions:
         names = sorted({status.name for status in statuses})

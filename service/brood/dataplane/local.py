@@ -30,6 +30,7 @@ from brood.protocol.manifest import Manifest
 from brood.protocol.requests import GenerateRequest, InputValue, Priority, complaint
 from brood.settings import available_cores, default_cache_dir
 from brood.store.store import find_bundles, zoo_root
+from brood.store.wanted import wanted
 
 T = TypeVar("T")
 Value = bool | int | float | str | np.ndarray | InputValue
@@ -39,6 +40,10 @@ class _Quiet:
     """Observes nothing: who calls in process measures for themselves."""
 
     def finished(self, model: str, operation: str, protocol: str, code: str, seconds: float, rows: int) -> None: ...
+
+    def rejected(self, model: str, operation: str, protocol: str, reason: str) -> None: ...
+
+    def timed(self, model: str, operation: str, part: str, seconds: float) -> None: ...
 
     def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None: ...
 
@@ -259,9 +264,10 @@ def load_local(model: str, models: str | None = None, *, allow_native: bool = Fa
     """
     options = HostOptions(threads=available_cores(), allow_native=allow_native, cache_dir=default_cache_dir())
     if Path(model).is_dir():
+        find_bundles(Path(model))
         return LocalModel(replace(options, models=Path(model)))
     root = Path(models) if models else zoo_root()
     names = sorted({ref.name for ref in find_bundles(root)})
     if model not in names:
         raise ModelNotFound(unknown("model", model, names), field="model")
-    return LocalModel(replace(options, models=root, names=(model,)))
+    return LocalModel(replace(options, models=root, wanted=wanted({}, [model])))

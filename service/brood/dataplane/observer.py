@@ -7,8 +7,9 @@ from typing import Protocol, Self
 
 from brood.dataplane.backend import Backend
 from brood.dataplane.statistics import Statistics
+from brood.observe.catalogue import Part
 from brood.protocol.errors import BroodError, Cancelled, Internal, row_of
-from brood.protocol.events import Done, Event, Failed, Sample, Usage
+from brood.protocol.events import Accepted, Done, Event, Failed, Preview, Sample, Usage
 
 UNKNOWN = "unknown"  # label for names that callers made up, so that labels stay few
 
@@ -28,6 +29,16 @@ class RequestObserver(Protocol):
         """
         ...
 
+    def rejected(self, model: str, operation: str, protocol: str, reason: str) -> None:
+        """A request was refused before any work on it was begun, with the error of this code; `finished` follows."""
+        ...
+
+    def timed(self, model: str, operation: str, part: Part, seconds: float) -> None:
+        """A part of a request took so long: from admission until the first sample began ("queue"), from then until the
+        last one ended ("run"), from arrival to the first sample or preview, or to encode an answer or event.
+        """
+        ...
+
 
 class Watched:
     """One request from arrival to its end: tells the observer exactly once, however it ends."""
@@ -38,15 +49,29 @@ class Watched:
         self.model, self.operation, self.version = UNKNOWN, UNKNOWN, 0
         self._usage: Usage | None = None  # of what ended last
         self._code, self._rows = "ok", 0
+        self._begun, self._previewed = False, False
 
     def saw(self, event: Event) -> None:
         """Take note of an event of this request."""
-        if isinstance(event, Sample):
-            self._rows += 1
-        elif isinstance(event, Done):
-            self._usage = event.usage
-        elif isinstance(event, Failed):
-            self._code = row_of(event.error).code
+        match event:
+            case Sample():
+                self._rows += 1
+                if self._rows == 1:
+                    self._time("first_sample")
+            case Preview() if not self._previewed:
+                self._previewed = True
+                self._time("first_preview")
+            case Accepted():
+                self._begun = True
+            case Done():
+                self._usage = event.usage
+                self._observer.timed(self.model, self.operation, "queue", event.usage.queue_ms / 1000)
+                self._observer.timed(self.model, self.operation, "run", event.usage.run_ms / 1000)
+            case Failed():
+                self._code = row_of(event.error).code
+
+    def _time(self, part: Part) -> None:
+        self._observer.timed(self.model, self.operation, part, self._backend.now() - self._start)
 
     def __enter__(self) -> Self:
         self._start = self._backend.now()
@@ -59,6 +84,8 @@ class Watched:
         if self.version:
             usage = self._usage if self._code == "ok" else None
             self._statistics.ended(self.model, self.version, seconds, self._rows, usage)
+        if self._code != "ok" and not self._begun:
+            self._observer.rejected(self.model, self.operation, self._protocol, self._code)
         self._observer.finished(self.model, self.operation, self._protocol, self._code, seconds, self._rows)
 
 

@@ -17,7 +17,7 @@ from brood.dataplane.limits import Limits
 from brood.dataplane.observer import UNKNOWN, RequestObserver, Watched
 from brood.dataplane.offload import Offload
 from brood.dataplane.readiness import Readiness, readiness
-from brood.dataplane.replays import PER_BYTE_S, ReplayLimits, Replays, check_key, fingerprint
+from brood.dataplane.replays import PER_BYTE_S, Replays, check_key, fingerprint
 from brood.dataplane.result import Answer, EncodedSample, Result, Timing
 from brood.dataplane.statistics import Statistics
 from brood.dataplane.together import Numbered, merged
@@ -61,8 +61,8 @@ class DataPlane:
         self.offload = Offload()
         self._backend, self._observer, self._required = backend, observer, tuple(required)
         self._running: dict[str, str] = {}  # request id → tenant
-        self._replays = Replays(backend.now, ReplayLimits())
-        self._stopping, self._admin = False, admin
+        self._replays = Replays(backend.now, limits.replays)
+        self._stopping, self._was_ready, self._admin = False, False, admin
 
     def models(self) -> Sequence[ModelStatus]:
         """All models, in order of name and version."""
@@ -88,7 +88,10 @@ class DataPlane:
         """Whether the server can be sent work, and if not, why."""
         if self._stopping:
             return Readiness(False, "stopping")
-        return readiness(self._backend.models(), self._required)
+        models, problems = self._backend.models(), self._backend.problems()
+        found = readiness(models, self._required, problems, before=self._was_ready)
+        self._was_ready |= found.ready
+        return found
 
     async def generate(
         self, request: GenerateRequest, request_id: str, protocol: str = "local", *, tenant: str = ""
@@ -163,7 +166,8 @@ class DataPlane:
                 (see `brood.dataplane.replays`).
 
         Raises:
-            BroodError: as `collect` raises; IdempotencyConflict: the key belongs to another request.
+            BroodError: as `collect` raises; IdempotencyConflict: the key belongs to another request; DeadlineExceeded,
+                too, when another request under the key takes longer than this one may.
         """
         if idempotency_key is None:
             return await self._answer(request, request_id, protocol, tenant)
@@ -177,7 +181,8 @@ class DataPlane:
         if not self._replays.has(key):
             return await self._replays.once(key, asked, make)
         with self._watched(protocol) as watched:
-            answer = await self._replays.once(key, asked, make)
+            within_s = None if request.deadline_ms is None else request.deadline_ms / 1000
+            answer = await self._replays.once(key, asked, make, within_s)
             watched.model, watched.operation = answer.accepted.model, answer.accepted.operation
         return replace(answer, replayed=True)
 
@@ -198,27 +203,38 @@ class DataPlane:
         """Cancel a running generation; False if this tenant has none of that id."""
         return self._running.get(request_id) == _on_behalf(tenant) and self._backend.cancel(request_id)
 
-    async def load(self, name: str) -> None:
-        """Load the versions of a model that are not ready.
+    async def load(self, name: str, version: int | None = None) -> None:
+        """Load what is not ready of a model: one version, or those that its policy says.
 
         Raises:
             PermissionDenied: this server does not allow it.
-            ModelNotFound: there is none of that name.
-            ModelUnavailable: no version of it can be loaded; the message gives the reason.
+            ModelNotFound: there is none of that name, or not that version.
+            ModelUnavailable: it cannot be loaded; the message gives the reason.
+            NotReady: the store cannot be read.
         """
         self._check_admin("load", name)
-        await self._backend.load(name)
-        manifest_of(self.model(name))
+        await self._backend.load(name, version)
+        manifest_of(self.model(name, version))
 
-    async def unload(self, name: str) -> None:
-        """Let go of a model; what runs goes on to its end.
+    async def unload(self, name: str, version: int | None = None) -> None:
+        """Let go of one version of a model, or of all; what runs goes on to its end.
 
         Raises:
             PermissionDenied: this server does not allow it.
-            ModelNotFound: there is none of that name.
+            ModelNotFound: there is none of that name, or not that version.
         """
         self._check_admin("unload", name)
-        await self._backend.unload(name)
+        await self._backend.unload(name, version)
+
+    async def reload(self, name: str, version: int | None = None) -> None:
+        """As `load`; and where the store has other bytes than those that serve, they take their place once ready.
+
+        Raises:
+            BroodError: as `load` raises. What was loaded before serves on.
+        """
+        self._check_admin("reload", name)
+        await self._backend.reload(name, version)
+        manifest_of(self.model(name, version))
 
     def _check_admin(self, verb: str, name: str) -> None:
         current_caller().check_model(name)
@@ -227,11 +243,18 @@ class DataPlane:
 
     def refused(self, error: BroodError, protocol: str) -> None:
         """Count a request that a transport could not even read."""
-        self._observer.finished(UNKNOWN, UNKNOWN, protocol, row_of(error).code, 0.0, 0)
+        code = row_of(error).code
+        self._observer.rejected(UNKNOWN, UNKNOWN, protocol, code)
+        self._observer.finished(UNKNOWN, UNKNOWN, protocol, code, 0.0, 0)
 
     def stop_accepting(self) -> None:
         """From now on: not ready, and new requests are refused. What runs goes on."""
         self._stopping = True
+
+    @property
+    def running(self) -> int:
+        """Generations that are not at their end."""
+        return len(self._running)
 
     @property
     def stopping(self) -> bool:
@@ -292,9 +315,12 @@ class DataPlane:
     async def _encoded(
         self, accepted: Accepted, samples: Sequence[Sample | Preview], choice: OutputChoice
     ) -> tuple[EncodedSample, ...]:
-        manifest = manifest_of(self.model(accepted.model, accepted.version))
-        predicted_s = encoding_s(samples, choice.format)
-        return await self.offload.run(predicted_s, encode_samples, accepted, samples, manifest, choice)
+        status = self.model(accepted.model, accepted.version)
+        manifest = status.manifest or manifest_of(status)  # it may have been unloaded since
+        predicted_s, start = encoding_s(samples, choice.format), self._backend.now()
+        encoded = await self.offload.run(predicted_s, encode_samples, accepted, samples, manifest, choice)
+        self._observer.timed(accepted.model, accepted.operation, "encode", self._backend.now() - start)
+        return encoded
 
 
 def _on_behalf(tenant: str) -> str:

@@ -17,8 +17,9 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from brood.dataplane.limits import ReplayLimits
 from brood.dataplane.result import Answer
-from brood.protocol.errors import IdempotencyConflict, InvalidArgument, show
+from brood.protocol.errors import DeadlineExceeded, IdempotencyConflict, InvalidArgument, show
 from brood.protocol.requests import GenerateRequest
 
 FIELD = "Idempotency-Key"
@@ -27,15 +28,6 @@ SAMPLE_BYTES = 512  # of an answer beside its content, roughly
 PER_BYTE_S = 4e-9  # of `fingerprint`: base64 and SHA-256, measured
 
 Key = tuple[str, str]  # tenant, idempotency key
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayLimits:
-    """How much is remembered, and how long."""
-
-    keep_s: float = 3600.0
-    max_count: int = 1024  # answers
-    max_bytes: int = 128 * 2**20  # of all answers; one that is larger is not kept
 
 
 @dataclass(slots=True)
@@ -61,9 +53,23 @@ def check_key(key: str) -> str:
     raise InvalidArgument(text, field=FIELD)
 
 
+def refuse_key(key: str | None) -> None:
+    """Hold the idempotency key of a request that streams against what there is.
+
+    Raises:
+        InvalidArgument: there is one.
+    """
+    if key is not None:
+        raise InvalidArgument(f"{FIELD}: a stream is not kept; allowed: no key, or no stream", field=FIELD)
+
+
 def fingerprint(request: GenerateRequest) -> bytes:
-    """Equal for equal requests, and for no others."""
-    return sha256(to_json(request.model_dump(), bytes_mode="base64", inf_nan_mode="constants")).digest()
+    """Equal for requests for the same samples in the same form, whichever transport they came by, and for no others.
+
+    Not of the deadline: with each try there is less time left.
+    """
+    words = request.model_dump(include=GenerateRequest.model_fields.keys() - {"deadline_ms"})
+    return sha256(to_json(words, bytes_mode="base64", inf_nan_mode="constants")).digest()
 
 
 class Replays:
@@ -87,7 +93,13 @@ class Replays:
         self._expire()
         return key in self._entries
 
-    async def once(self, key: Key, request: bytes, make: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
+    async def once(
+        self,
+        key: Key,
+        request: bytes,
+        make: Callable[[], Coroutine[Any, Any, Answer]],
+        within_s: float | None = None,
+    ) -> Answer:
         """The answer under a key; ``make`` is called if there is none yet.
 
         The work goes on while anyone waits for it, and is cancelled when the last has left.
@@ -96,9 +108,11 @@ class Replays:
             key: whose.
             request: its `fingerprint`.
             make: makes the answer.
+            within_s: how long to wait for an answer that is being made for somebody else; None: to its end.
 
         Raises:
             IdempotencyConflict: the key belongs to another request.
+            DeadlineExceeded: it was not there within ``within_s``.
             BroodError: making it failed, for all who wait.
         """
         self._expire()
@@ -112,7 +126,13 @@ class Replays:
         self._entries.move_to_end(key)
         entry.waiting += 1
         try:
-            return await asyncio.shield(entry.work)
+            async with asyncio.timeout(within_s) as timer:
+                return await asyncio.shield(entry.work)
+        except TimeoutError as error:
+            if not timer.expired():
+                raise
+            text = f"the deadline passed: an answer under the same {FIELD} is not finished after {within_s:g} s"
+            raise DeadlineExceeded(text) from error
         finally:
             entry.waiting -= 1
             if not entry.waiting and not entry.work.done():

@@ -17,10 +17,12 @@ from brood.access.gate import Gate, open_gate
 from brood.dataplane.plane import DataPlane
 from brood.frontends.grpc.server import GrpcOptions, build_server
 from brood.frontends.http.app import HttpOptions, build_app
+from brood.frontends.http.heads import PatientProtocol
 from brood.frontends.http.hosts import in_authority, own_names
 from brood.frontends.tls import Tls, grpc_credentials, server_context
 
 BACKLOG = 2048  # connections waiting to be accepted
+CLOSED_S = 0.5  # by then a server that ends listens no more
 KEEP_ALIVE_S = 75  # longer than load balancers keep idle connections, so that they close first
 
 
@@ -50,6 +52,7 @@ class ServerOptions:
     names: tuple[str, ...] = ()  # more names that callers may know a loopback server by
     gate: Gate = field(default_factory=open_gate)  # that both pass
     tls: Tls | None = None  # None: in the clear
+    shared: bool = False  # the ports may be shared with another process of ours, which takes over or is about to end
 
 
 class Servers:
@@ -73,10 +76,10 @@ class Servers:
             TlsError: a certificate cannot be used.
         """
         options = self._options
-        listener = listen(options.host, options.http_port, "http")
+        listener = listen(options.host, options.http_port, "http", options.shared)
         self.http_port = listener.getsockname()[1]
         try:
-            rpc = build_server(self._plane, GrpcOptions(gate=options.gate))
+            rpc = build_server(self._plane, GrpcOptions(gate=options.gate, shared_port=options.shared))
             self.grpc_port = _bind_grpc(rpc, options)
         except BaseException:
             listener.close()
@@ -91,16 +94,21 @@ class Servers:
 
         Does nothing more where `start` was not called or did not get far.
         """
-        self._plane.stop_accepting()
+        if self._open is None or not self._options.shared:
+            self._plane.stop_accepting()
         if self._open is None:
             return
         self._open.http.config.timeout_graceful_shutdown = math.ceil(grace_s)
         self._open.http.should_exit = True
-        await asyncio.gather(self._open.serving, self._open.rpc.stop(grace_s))
+        ending = asyncio.gather(self._open.serving, self._open.rpc.stop(grace_s))
+        if self._options.shared:  # another process has the ports, too: what still comes in here is no reason to refuse
+            await asyncio.wait([ending], timeout=CLOSED_S)
+            self._plane.stop_accepting()
+        await ending
 
 
-def listen(host: str, port: int, name: str) -> socket.socket:
-    """A listening socket.
+def listen(host: str, port: int, name: str, shared: bool = False) -> socket.socket:
+    """A listening socket; if shared, beside others of the same user that are shared (SO_REUSEPORT).
 
     Raises:
         PortInUse: somebody listens there already.
@@ -109,6 +117,8 @@ def listen(host: str, port: int, name: str) -> socket.socket:
     family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind(address)
         listener.listen(BACKLOG)
@@ -122,7 +132,7 @@ def listen(host: str, port: int, name: str) -> socket.socket:
 
 def _bind_grpc(server: grpc.aio.Server, options: ServerOptions) -> int:
     # gRPC tells no reasons, and logs on its own: whether the port is free is found out before.
-    listen(options.host, options.grpc_port, "grpc").close()
+    listen(options.host, options.grpc_port, "grpc", options.shared).close()
     address = f"{in_authority(options.host)}:{options.grpc_port}"
     try:
         if options.tls is None:
@@ -136,7 +146,7 @@ def _config(plane: DataPlane, options: ServerOptions) -> uvicorn.Config:
     tls = None if options.tls is None else server_context(options.tls)
     return uvicorn.Config(
         build_app(plane, HttpOptions(own_names(options.host, options.names), options.gate)),
-        http="httptools",
+        http=PatientProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

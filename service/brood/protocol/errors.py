@@ -26,6 +26,7 @@ BroodError
 ├── DeadlineExceeded             the request's own deadline passed
 ├── Cancelled                    the caller went away or asked to stop
 ├── RuntimeFailed                a graph call failed on the device
+├── WorkersLost                  worker after worker was lost while it ran there
 ├── Internal                     anything else; details stay in the log
 └── BundleError                  a bundle on disk cannot be trusted or understood
 """
@@ -173,6 +174,10 @@ class RuntimeFailed(BroodError):
     """A graph call failed on the device."""
 
 
+class WorkersLost(BroodError):
+    """Worker after worker was lost while this request ran there; it is not given to another one."""
+
+
 class Internal(BroodError):
     """An error of our own; details are in the log under the request id."""
 
@@ -216,6 +221,7 @@ TABLE: dict[type[BroodError], ErrorRow] = {
     DeadlineExceeded: ErrorRow("deadline_exceeded", 504, "DEADLINE_EXCEEDED", False),
     Cancelled: ErrorRow("cancelled", 499, "CANCELLED", False),
     RuntimeFailed: ErrorRow("runtime_failed", 500, "INTERNAL", True),
+    WorkersLost: ErrorRow("workers_lost", 500, "INTERNAL", False),
     Internal: ErrorRow("internal", 500, "INTERNAL", False),
     BundleError: ErrorRow("bundle_error", 500, "FAILED_PRECONDITION", False),
 }

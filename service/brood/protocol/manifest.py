@@ -27,7 +27,20 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 DType = Literal[
     "bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64"
 ]
-Family = Literal["gan", "vae", "flow", "pixelrnn", "rbm", "boltzmann", "diffusion", "function"]
+Family = Literal[
+    "gan",
+    "vae",
+    "flow",
+    "pixelrnn",
+    "rbm",
+    "boltzmann",
+    "diffusion",
+    "flow-matching",
+    "energy",
+    "autoregressive",
+    "latent-diffusion",
+    "function",
+]
 Dim = Annotated[int, Field(ge=1)]
 RowShape = tuple[Dim, ...]  # the dimensions of one row, without the rows axis
 Scalar = bool | int | float | str
@@ -98,7 +111,7 @@ class Graph(Words):
     """An exported function of rows."""
 
     file: BundlePath
-    runtime: Literal["onnx", "torchscript", "fake"]
+    runtime: Literal["onnx", "torchscript", "pt2", "fake"]
     buckets: tuple[Dim, ...] = Field(min_length=1, description="row counts it runs at, ascending")
     inputs: dict[TensorName, GraphInput]
     outputs: dict[TensorName, GraphOutput]

@@ -25,4 +25,8 @@ class ModelStatus:
     numerics_id: str = ""  # models with the same one give the same bits to exact requests; empty: to none
     certificate: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # graph → buckets that give the same bits
     device: str = ""  # on which its graphs run
+    provider: str = ""  # what runs them there, such as "CUDAExecutionProvider"
+    precision: str = ""  # of the floating-point numbers that the device computes with, such as "float32"
+    # graph → operator → how many of its nodes the provider has left to another one; graphs without such are left out
+    fallback: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     state_bytes: int = 0  # memory that the state of unfinished samples may take

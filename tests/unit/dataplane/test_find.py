@@ -36,9 +36,9 @@ def test_unknown_version() -> None:
         find_model(STATUSES, "tiny", 9)
 
 
-def test_no_models_at_all() -> None:
-    with pytest.raises(ModelNotFound, match="there are: none"):
-        find_model((), "tiny", None)
+def test_while_nothing_is_known_of_any_model_it_is_too_early_to_say() -> None:
+    with pytest.raises(NotReady, match="no model is known yet"):
+        find_model([], "m", None)
 
 
 def test_a_failed_model_gives_its_reason() -> None:

@@ -15,10 +15,12 @@ from brood.protocol.errors import (
     Cancelled,
     DeadlineExceeded,
     InvalidArgument,
+    ModelNotFound,
     ModelUnavailable,
     NotReady,
     Overloaded,
     PayloadTooLarge,
+    PermissionDenied,
 )
 from brood.protocol.events import Accepted, Done, Event, Failed, Preview, Progress, Sample
 from brood.protocol.requests import GenerateRequest, OutputChoice
@@ -290,3 +292,45 @@ def test_readiness_knows_what_is_required(backend: FakeBackend, observer: FakeOb
     backend.statuses = [status for status in backend.statuses if status.name != "slow"]
     assert "required but not ready: broken" in plane.ready().reason
     plane.close()
+
+
+def test_loading_more_does_not_take_readiness_away(plane: DataPlane, backend: FakeBackend) -> None:
+    whole = backend.statuses
+    assert not plane.ready().ready
+    backend.statuses = [status for status in whole if status.state != "loading"]
+    assert plane.ready().ready
+    backend.statuses, backend.wrong = whole, ["store: away"]
+    assert (plane.ready().ready, plane.ready().problems) == (True, ("store: away",))
+
+
+async def test_what_runs_is_answered_though_its_model_is_gone(backend: FakeBackend, observer: FakeObserver) -> None:
+    plane = DataPlane(backend, Limits(), observer, admin=True)
+    backend.held = asyncio.Event()
+    running = asyncio.ensure_future(plane.answer(asked(n=2), "id", "test"))
+    await backend.started.get()
+    await plane.unload("tiny")
+    with pytest.raises(ModelUnavailable, match="not loaded"):
+        await plane.collect(asked(), "other")
+    backend.held.set()
+    assert len((await running).samples) == 2
+    plane.close()
+
+
+async def test_models_are_changed_version_by_version(backend: FakeBackend, observer: FakeObserver) -> None:
+    plane = DataPlane(backend, Limits(), observer, admin=True)
+    await plane.unload("tiny", 2)
+    assert plane.model("tiny").version == 1
+    await plane.load("tiny", 2)
+    assert plane.model("tiny").version == 2
+    await plane.reload("tiny")
+    assert backend.reloaded == [("tiny", None)]
+    for change in (plane.load, plane.unload, plane.reload):
+        with pytest.raises(ModelNotFound, match="no version 9"):
+            await change("tiny", 9)
+    plane.close()
+
+
+async def test_models_are_changed_only_where_that_is_allowed(plane: DataPlane) -> None:
+    for verb, change in (("load", plane.load), ("unload", plane.unload), ("reload", plane.reload)):
+        with pytest.raises(PermissionDenied, match=f"to {verb} models is not allowed here"):
+            await change("tiny")

@@ -42,3 +42,18 @@ def test_ready(statuses: list[ModelStatus], required: list[str]) -> None:
 def test_not_ready(statuses: list[ModelStatus], required: list[str], reason: str) -> None:
     assert not readiness(statuses, required).ready
     assert readiness(statuses, required).reason == reason
+
+
+def test_a_server_that_was_ready_stays_so_while_more_is_loaded() -> None:
+    assert readiness([A, LOADING], [], before=True).ready
+    assert not readiness([LOADING], [], before=True).ready
+    assert not readiness([A, LOADING], ["c"], before=True).ready
+
+
+def test_what_is_wrong_beside_single_models_is_told_ready_or_not() -> None:
+    problems = ["store: connection refused"]
+    found = readiness([], [], problems)
+    assert (found.ready, found.reason) == (False, "no model is ready; store: connection refused")
+    assert readiness([A, LOADING], [], problems).reason == "loading: c 1; store: connection refused"
+    found = readiness([A], [], problems)
+    assert (found.ready, found.reason, found.problems) == (True, "", ("store: connection refused",))

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from brood.dataplane import Answer, DataPlane, Limits, Timing
-from brood.dataplane.replays import SAMPLE_BYTES, ReplayLimits, Replays, check_key, fingerprint
+from brood.dataplane import Answer, DataPlane, Limits, ReplayLimits, Timing
+from brood.dataplane.replays import SAMPLE_BYTES, Replays, check_key, fingerprint
 from brood.dataplane.result import EncodedSample
 from brood.media.encode import Encoded
-from brood.protocol.errors import BroodError, IdempotencyConflict, InvalidArgument, RowFailed
+from brood.protocol.errors import BroodError, DeadlineExceeded, IdempotencyConflict, InvalidArgument, RowFailed
 from brood.protocol.events import Accepted, Usage
 from brood.protocol.requests import GenerateRequest
 from helpers.backend import FakeBackend
@@ -120,6 +120,33 @@ async def test_errors_are_not_kept(plane: DataPlane, backend: FakeBackend) -> No
     backend.failure = None
     assert not (await ask(plane)).replayed
     assert len(backend.submitted) == 2
+
+
+async def test_deadlines_may_differ(plane: DataPlane, backend: FakeBackend) -> None:
+    await ask(plane, deadline_ms=1000.0)
+    assert (await ask(plane, deadline_ms=900.0)).replayed
+    assert (await ask(plane)).replayed
+    assert len(backend.submitted) == 1
+
+
+async def test_who_waits_for_another_waits_no_longer_than_it_may(
+    plane: DataPlane, backend: FakeBackend, ends: Ends
+) -> None:
+    backend.held = asyncio.Event()
+    first = asyncio.ensure_future(ask(plane))
+    await backend.started.get()
+    with pytest.raises(DeadlineExceeded, match="an answer under the same Idempotency-Key is not finished"):
+        await ask(plane, deadline_ms=1.0)
+    assert ends.seen == [("unknown", "unknown", "http", "deadline_exceeded", 0)]
+    backend.held.set()
+    assert not (await first).replayed
+
+
+async def test_nothing_is_kept_where_there_is_no_room(backend: FakeBackend, ends: Ends) -> None:
+    plane = DataPlane(backend, Limits(replays=ReplayLimits(max_count=0)), ends)
+    await ask(plane)
+    assert not (await ask(plane)).replayed
+    plane.close()
 
 
 async def test_answers_expire(plane: DataPlane, backend: FakeBackend) -> None:

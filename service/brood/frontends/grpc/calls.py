@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError, Message
 
 from brood.dataplane.ids import request_id_of
 from brood.frontends.grpc.errors import details_of, status_of, trailers_of
+from brood.observe.trace import begin, trace_of
 from brood.protocol.errors import BroodError, Internal, InvalidArgument
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ def guarded(read: Callable[[bytes], Asked], method: Method[Asked]) -> Callable[[
 
     async def handler(content: bytes, context: Context) -> Any:
         request_id = request_id_in(context)
+        given = metadata_in(context, "traceparent")
+        begin(request_id, None if given is None else trace_of(given))
         try:
             return await method(read(content), context, request_id)
         except BroodError as error:
@@ -55,8 +58,12 @@ def parsed(kind: type[Kind], content: bytes) -> Kind:
 
 def request_id_in(context: Context) -> str:
     """The caller's own id of a call, or a new one."""
-    given = (str(value) for key, value in context.invocation_metadata() or () if key == "x-request-id")
-    return request_id_of(next(given, None))
+    return request_id_of(metadata_in(context, "x-request-id"))
+
+
+def metadata_in(context: Context, name: str) -> str | None:
+    """What a call's metadata says first under a name in lower case; None: nothing."""
+    return next((str(value) for key, value in context.invocation_metadata() or () if key == name), None)
 
 
 async def refuse(context: Context, error: BroodError, request_id: str) -> NoReturn:

@@ -41,8 +41,9 @@ def trailers_of(error: BroodError, request_id: str) -> Metadata:
 def _status(error: BroodError, request_id: str) -> Status:
     """The error in the model of https://cloud.google.com/apis/design/errors."""
     message = details_of(error)
+    about = {} if error.index is None else {"index": str(error.index)}
     parts: list[Message] = [
-        ErrorInfo(reason=row_of(error).code.upper(), domain=DOMAIN),
+        ErrorInfo(reason=row_of(error).code.upper(), domain=DOMAIN, metadata=about),
         RequestInfo(request_id=request_id),
     ]
     if error.field is not None:

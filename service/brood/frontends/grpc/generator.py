@@ -13,6 +13,8 @@ from google.protobuf.message import Message
 from pydantic import ValidationError
 
 from brood.dataplane import Answer, DataPlane, EncodedSample
+from brood.dataplane.replays import FIELD, refuse_key
+from brood.frontends.changes import change_model
 from brood.frontends.grpc.answers import (
     accepted_message,
     done_message,
@@ -22,16 +24,19 @@ from brood.frontends.grpc.answers import (
     response_s,
     sample_message,
 )
-from brood.frontends.grpc.calls import Context, guarded, parsed
+from brood.frontends.grpc.calls import Context, guarded, metadata_in, parsed
 from brood.frontends.grpc.models import model_message
 from brood.protocol.errors import BroodError, DeadlineExceeded, Internal, PayloadTooLarge, invalid
 from brood.protocol.events import Accepted, Done, Event, Failed, Preview, Progress, Sample
 from brood.protocol.requests import GenerateRequest, OutputChoice, complaint
 from brood.protocol.wire import generator_pb2 as pb
 from brood.protocol.wire.convert import request_fields
+from brood.store.wanted import CHANGES, Change
 
 SERVICE: str = pb.DESCRIPTOR.services_by_name["Generator"].full_name
 PROTOCOL = "grpc"  # what the observer calls this transport
+KEY = FIELD.lower()  # in metadata
+REPLAYED = ("idempotent-replayed", "true")
 
 
 class Generator:
@@ -51,6 +56,7 @@ class Generator:
             "Cancel": unary(guarded(partial(parsed, pb.CancelRequest), self.cancel), response_serializer=_serialized),
             "ListModels": unary(list_models, response_serializer=_serialized),
             "GetModel": unary(get_model, response_serializer=_serialized),
+            **{f"{change.title()}Model": self._changing(change) for change in CHANGES},
         }
         return grpc.method_handlers_generic_handler(SERVICE, methods)
 
@@ -59,7 +65,10 @@ class Generator:
 
         Cancelling the call cancels this, and so the generation.
         """
-        answer = await self._plane.answer(_in_time(request, context), request_id, PROTOCOL)
+        timed, key = _in_time(request, context), metadata_in(context, KEY)
+        answer = await self._plane.answer(timed, request_id, PROTOCOL, idempotency_key=key)
+        if answer.replayed:
+            context.set_trailing_metadata((REPLAYED,))
         if answer.size > self._most:
             text = f"n: {request.n} samples are {answer.size} bytes, and a message has at most {self._most}"
             raise PayloadTooLarge(f"{text}; allowed: fewer samples, or as many by GenerateStream", field="n")
@@ -67,6 +76,11 @@ class Generator:
 
     async def generate_stream(self, request: GenerateRequest, context: Context, request_id: str) -> None:
         """Make samples and send each as it is finished; the next is taken when the last has been sent."""
+        try:
+            refuse_key(metadata_in(context, KEY))
+        except BroodError as error:
+            self._plane.refused(error, PROTOCOL)
+            raise
         translate = _Stream(self._plane, request.output).message
         async with aclosing(self._plane.generate(_in_time(request, context), request_id, PROTOCOL)) as events:
             async for event in events:
@@ -88,6 +102,17 @@ class Generator:
         """One model."""
         version = request.version if request.HasField("version") else None
         return model_message(self._plane.model(request.model, version))
+
+    def _changing(self, change: Change) -> grpc.RpcMethodHandler[Any, Any]:
+        """Load, unload or reload a model, and wait until that is done."""
+
+        async def method(request: pb.ChangeModelRequest, context: Context, request_id: str) -> pb.ListModelsResponse:
+            version = request.version if request.HasField("version") else None
+            found = await change_model(self._plane, change, request.model, version)
+            return pb.ListModelsResponse(models=[model_message(status) for status in found])
+
+        read = partial(parsed, pb.ChangeModelRequest)
+        return grpc.unary_unary_rpc_method_handler(guarded(read, method), response_serializer=_serialized)
 
     def _read(self, content: bytes) -> GenerateRequest:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -132,13 +132,13 @@ class InferenceService:
     async def load(self, request: pb.RepositoryModelLoadRequest) -> pb.RepositoryModelLoadResponse:
         """Load a model as its bundle says: nothing of it can be set from outside."""
         name = request.model_name or request.repository_name
-        await load(self._plane, name, request.parameters)
+        await load(self._plane, name, _values(request.parameters))
         return pb.RepositoryModelLoadResponse(model_name=name, isLoaded=True)
 
     async def unload(self, request: pb.RepositoryModelUnloadRequest) -> pb.RepositoryModelUnloadResponse:
         """Let go of a model."""
         name = request.model_name or request.repository_name
-        await unload(self._plane, name)
+        await unload(self._plane, name, _values(request.parameters))
         return pb.RepositoryModelUnloadResponse(model_name=name, isUnloaded=True)
 
     def _read(self, content: bytes) -> pb.ModelInferRequest:
@@ -196,6 +196,11 @@ def _refusing(name: str, reason: str) -> grpc.RpcMethodHandler[Any, Any]:
         raise Unsupported(f"{name}: {reason}")
 
     return grpc.unary_unary_rpc_method_handler(guarded(_same, method))
+
+
+def _values(parameters: Mapping[str, pb.ModelRepositoryParameter]) -> dict[str, object]:
+    kinds = {name: value.WhichOneof("parameter_choice") for name, value in parameters.items()}
+    return {name: getattr(parameters[name], kind) if kind else None for name, kind in kinds.items()}
 
 
 def _same(content: Any) -> Any:

@@ -31,6 +31,9 @@ def _words(manifest: Manifest, status: ModelStatus) -> pb.Model:
         numerics_id=status.numerics_id,
         certificate={graph: pb.Buckets(rows=rows) for graph, rows in status.certificate.items()},
         device=status.device,
+        provider=status.provider,
+        precision=status.precision,
+        fallback={graph: pb.Nodes(by_operator=nodes) for graph, nodes in status.fallback.items()},
         state_bytes=status.state_bytes,
     )
 

@@ -31,6 +31,7 @@ class GrpcOptions:
     health_poll_s: float = 0.5  # how often a health watcher looks for a change
     max_message_bytes: int = MESSAGE_BYTES  # of an answer, and of a request where the data plane allows larger ones
     gate: Gate = field(default_factory=open_gate)  # shared by all transports
+    shared_port: bool = False  # a port may be shared with another process of ours
 
 
 def build_server(plane: DataPlane, options: GrpcOptions) -> grpc.aio.Server:
@@ -45,7 +46,7 @@ def build_server(plane: DataPlane, options: GrpcOptions) -> grpc.aio.Server:
         options=(
             ("grpc.max_receive_message_length", min(most, plane.limits.max_body_bytes)),
             ("grpc.max_send_message_length", most),
-            ("grpc.so_reuseport", 0),  # a busy port is an error, not shared
+            ("grpc.so_reuseport", int(options.shared_port)),  # else a busy port is an error
         ),
     )
     health = Health(plane, [SERVICE, INFERENCE], options.health_poll_s)

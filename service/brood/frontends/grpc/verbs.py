@@ -18,6 +18,9 @@ TABLE: Mapping[str, Mapping[str, Verb]] = {
         "Cancel": "cancel",
         "ListModels": "read",
         "GetModel": "read",
+        "LoadModel": "admin",
+        "UnloadModel": "admin",
+        "ReloadModel": "admin",
     },
     "inference.GRPCInferenceService": {
         "ServerLive": "open",

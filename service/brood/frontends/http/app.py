@@ -19,6 +19,7 @@ from brood.frontends.http.guard import Guard
 from brood.frontends.http.health import Health
 from brood.frontends.http.models import Models
 from brood.frontends.http.pages import root
+from brood.store.wanted import CHANGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,10 @@ def routes(plane: DataPlane) -> list[Route]:
         Route("/v1/generations/{id:request_id}", generations.delete, methods=["DELETE"]),
         Route("/v1/models", models.index),
         Route("/v1/models/{name}", models.show),
+        *(Route(f"/v1/models/{{name}}/{each}", models.change(each), methods=["POST"]) for each in CHANGES),
         Route("/healthz", health.live),
         Route("/readyz", health.ready),
+        Route("/-/healthz", health.ready),  # where KubeRay looks whether a pod belongs into the service
         Route("/openapi.json", docs.openapi),
         Route("/docs", docs.page),
         Route("/docs/{file}", docs.file),

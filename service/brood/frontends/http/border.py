@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from brood.dataplane.ids import request_id_of
 from brood.frontends.http.errors import error_response, foreign
 from brood.frontends.http.hosts import check_host
-from brood.observe.trace import Trace, trace_of
+from brood.observe.trace import Trace, begin, trace_of
 from brood.protocol.errors import BroodError, Internal, NotReady
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ class Border:
         if (trace := traced(headers)) is not None:
             scope["state"]["trace_id"] = trace.trace_id
             named.append((b"traceresponse", trace.header().encode()))
+        begin(request_id, trace)
         started = False
 
         async def send_named(message: Message) -> None:

@@ -6,6 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from brood.dataplane.plane import DataPlane
+from brood.dataplane.replays import FIELD as KEY
+from brood.dataplane.replays import refuse_key
 from brood.dataplane.result import Answer
 from brood.frontends.http.accept import MEDIA_TYPES, Form, check_stream, only_output, wanted_form
 from brood.frontends.http.body import HttpGenerateRequest, boundary_of, parse, whole_body
@@ -16,11 +18,10 @@ from brood.frontends.http.multipart import PER_BYTE_S as PART_BYTE_S
 from brood.frontends.http.multipart import parse_multipart
 from brood.frontends.http.pages import coded
 from brood.frontends.http.render import PER_BYTE_S, content_of, headers_of, render
-from brood.protocol.errors import BroodError, GenerationNotFound, InvalidArgument, show
+from brood.protocol.errors import BroodError, GenerationNotFound, show
 from brood.protocol.requests import OutputChoice
 
 PROTOCOL = "http"
-KEY = "Idempotency-Key"
 
 
 class Generations:
@@ -94,13 +95,3 @@ class Generations:
         if form in ("json", "npy"):
             return await coded(self._plane.offload, request, content, MEDIA_TYPES[form], headers)
         return Response(content, headers=headers, media_type=MEDIA_TYPES[form])
-
-
-def refuse_key(key: str | None) -> None:
-    """Hold the idempotency key of a request that streams against what there is.
-
-    Raises:
-        InvalidArgument: there is one.
-    """
-    if key is not None:
-        raise InvalidArgument(f"{KEY}: a stream is not kept; allowed: no key, or no stream", field=KEY)

@@ -27,5 +27,5 @@ class Health:
             ModelReadiness(name=status.name, version=status.version, state=status.state, reason=status.reason)
             for status in self._plane.models()
         )
-        view = ReadyView(ready=state.ready, reason=state.reason, models=models)
+        view = ReadyView(ready=state.ready, reason=state.reason, problems=state.problems, models=models)
         return json_response(view, status=200 if state.ready else 503)

@@ -17,6 +17,7 @@ from brood import __version__
 from brood.frontends.http.accept import FORMS
 from brood.frontends.http.body import HttpGenerateRequest
 from brood.frontends.http.json_schema import operation_schema
+from brood.frontends.http.models import ChangeWords
 from brood.frontends.http.oip import openapi as oip
 from brood.frontends.http.openai import openapi as openai
 from brood.frontends.http.openapi_30 import openapi_30
@@ -53,7 +54,7 @@ SENT: tuple[type[BaseModel], ...] = (
     *openai.SENT,
     *oip.SENT,
 )
-ASKED: tuple[type[BaseModel], ...] = (HttpGenerateRequest, *openai.ASKED, *oip.ASKED)
+ASKED: tuple[type[BaseModel], ...] = (HttpGenerateRequest, ChangeWords, *openai.ASKED, *oip.ASKED)
 REFUSALS = {
     "400": "a field has a value that is not allowed",
     "401": "no key was sent, or none that holds",
@@ -89,6 +90,11 @@ SENT_WITH = {
 EVENTS = """With `"stream": true`, server-sent events: `accepted` (AcceptedView), then as they come `progress`
 (ProgressView), `preview` (PreviewView) and `sample` (SampleView), and last `done` (DoneView) or `failed` (ErrorView).
 `id` counts them from 0; comments keep the connection awake. Leaving cancels the generation."""
+CHANGED = {
+    "load": "Load what is not ready of a model; needs --admin.",
+    "unload": "Let go of a model; what runs goes on to its end. Needs --admin.",
+    "reload": "Load what is not ready, and what has other bytes in the store than those that serve; needs --admin.",
+}
 UPLOAD = "the JSON; of an uploaded input it may say format, dtype and shape under inputs"
 
 
@@ -110,6 +116,7 @@ def document(statuses: Sequence[ModelStatus]) -> Json:
             "/v1/generations/{id}": {"delete": _delete()},
             "/v1/models": {"get": _listing("All models with their states.", ModelsView)},
             "/v1/models/{name}": {"get": one | {"parameters": [name, newest]}},
+            **{f"/v1/models/{{name}}/{change}": {"post": _change(text, name)} for change, text in CHANGED.items()},
             "/healthz": {"get": _get("Whether the process lives.", LiveView)},
             "/readyz": {"get": _ready()},
             **openai.paths(REFUSALS, _headers()),
@@ -180,6 +187,13 @@ def _delete() -> Json:
             "404": {"description": "none of that id is running", "content": _content(ErrorView)},
             **_refusals("401", "403"),
         },
+    }
+
+
+def _change(summary: str, name: Json) -> Json:
+    return _listing(summary, ModelsView, "400", "404", "408", "413", "415", "503") | {
+        "parameters": [name],
+        "requestBody": {"content": _content(ChangeWords)},
     }
 
 

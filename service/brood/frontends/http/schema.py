@@ -194,6 +194,11 @@ class ModelView(Told):
         description="by graph: the batch sizes that give a sample the same bits"
     )
     device: str = Field(description="on which it runs")
+    provider: str = Field(description="what runs its graphs there, such as CPUExecutionProvider")
+    precision: str = Field(description="of the floating-point numbers that it computes with")
+    fallback: dict[str, dict[str, int]] = Field(
+        description="by graph and operator: how many nodes the provider has left to another one"
+    )
     state_bytes: int = Field(description="memory that the state of unfinished samples may take")
     id: str = Field(description="name again, for OpenAI's clients, as are the three that follow")
     object: Literal["model"] = "model"
@@ -218,6 +223,9 @@ class ModelView(Told):
             numerics_id=status.numerics_id,
             certificate=dict(status.certificate),
             device=status.device,
+            provider=status.provider,
+            precision=status.precision,
+            fallback={graph: dict(nodes) for graph, nodes in status.fallback.items()},
             state_bytes=status.state_bytes,
             id=status.name,
             created=int(manifest.created.timestamp()) if manifest else 0,
@@ -263,6 +271,7 @@ class ReadyView(Told):
 
     ready: bool
     reason: str = Field(description="why not; empty when ready")
+    problems: tuple[str, ...] = Field(description="what is wrong beside single models, ready or not")
     models: tuple[ModelReadiness, ...]
 
 

@@ -9,7 +9,7 @@ from brood.access.verbs import Verb
 # The first that fits decides. What nothing fits needs a key with the scope "admin": a new address is closed until it
 # stands here. Probes and documents are open, for they say nothing that the other addresses keep.
 TABLE: tuple[tuple[str, str, Verb], ...] = (
-    (r"GET|HEAD", r"/|/healthz|/readyz|/livez|/health|/docs(/.*)?|/openapi\.json", "open"),
+    (r"GET|HEAD", r"/|/healthz|/readyz|/-/healthz|/livez|/health|/docs(/.*)?|/openapi\.json", "open"),
     (r"GET|HEAD", r"/v2/health/(live|ready)|/v2/models/[^/]+(/versions/[^/]+)?/ready", "open"),
     (r"DELETE", r"/v1/generations/.+", "cancel"),
     (r"POST", r"/v1/generations|/v1/images/[a-z]+", "generate"),

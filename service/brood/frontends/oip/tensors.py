@@ -103,11 +103,11 @@ def check_shape(field: str, shape: object) -> tuple[int, ...]:
     """Dimensions as a caller states them.
 
     Raises:
-        InvalidArgument: no list of few whole numbers from 0 on.
+        InvalidArgument: no list of few whole numbers, or one of them negative or too large.
     """
     good = isinstance(shape, Sequence) and not isinstance(shape, str | bytes) and len(shape) <= AXES_LIMIT
     if not good or not all(type(dim) is int and 0 <= dim < DIM_LIMIT for dim in _items(shape)):
-        raise invalid(f"{field}.shape", shape, f"a list of at most {AXES_LIMIT} whole numbers from 0 on")
+        raise invalid(f"{field}.shape", shape, f"a list of at most {AXES_LIMIT} whole numbers, 0 ≤ each < {DIM_LIMIT}")
     return tuple(_items(shape))
 
 

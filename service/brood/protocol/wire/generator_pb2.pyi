@@ -242,6 +242,14 @@ class ListModelsRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class ChangeModelRequest(_message.Message):
+    __slots__ = ("model", "version")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
 class ListModelsResponse(_message.Message):
     __slots__ = ("models",)
     MODELS_FIELD_NUMBER: _ClassVar[int]
@@ -257,7 +265,7 @@ class GetModelRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "state", "reason", "family", "modality", "description", "license", "operations", "numerics_id", "certificate", "device", "state_bytes")
+    __slots__ = ("name", "version", "state", "reason", "family", "modality", "description", "license", "operations", "numerics_id", "certificate", "device", "state_bytes", "provider", "precision", "fallback")
     class OperationsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -272,6 +280,13 @@ class Model(_message.Message):
         key: str
         value: Buckets
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Buckets, _Mapping]] = ...) -> None: ...
+    class FallbackEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Nodes
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Nodes, _Mapping]] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -285,6 +300,9 @@ class Model(_message.Message):
     CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     STATE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
+    FALLBACK_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: int
     state: str
@@ -298,13 +316,29 @@ class Model(_message.Message):
     certificate: _containers.MessageMap[str, Buckets]
     device: str
     state_bytes: int
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., family: _Optional[str] = ..., modality: _Optional[str] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., operations: _Optional[_Mapping[str, Operation]] = ..., numerics_id: _Optional[str] = ..., certificate: _Optional[_Mapping[str, Buckets]] = ..., device: _Optional[str] = ..., state_bytes: _Optional[int] = ...) -> None: ...
+    provider: str
+    precision: str
+    fallback: _containers.MessageMap[str, Nodes]
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., family: _Optional[str] = ..., modality: _Optional[str] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., operations: _Optional[_Mapping[str, Operation]] = ..., numerics_id: _Optional[str] = ..., certificate: _Optional[_Mapping[str, Buckets]] = ..., device: _Optional[str] = ..., state_bytes: _Optional[int] = ..., provider: _Optional[str] = ..., precision: _Optional[str] = ..., fallback: _Optional[_Mapping[str, Nodes]] = ...) -> None: ...
 
 class Buckets(_message.Message):
     __slots__ = ("rows",)
     ROWS_FIELD_NUMBER: _ClassVar[int]
     rows: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, rows: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Nodes(_message.Message):
+    __slots__ = ("by_operator",)
+    class ByOperatorEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    BY_OPERATOR_FIELD_NUMBER: _ClassVar[int]
+    by_operator: _containers.ScalarMap[str, int]
+    def __init__(self, by_operator: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Operation(_message.Message):
     __slots__ = ("description", "determinism", "params", "inputs", "outputs", "previews")

@@ -63,6 +63,21 @@ class GeneratorStub:
                 request_serializer=brood_dot_protocol_dot_wire_dot_generator__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=brood_dot_protocol_dot_wire_dot_generator__pb2.Model.FromString,
                 _registered_method=True)
+        self.LoadModel = channel.unary_unary(
+                '/brood.v1.Generator/LoadModel',
+                request_serializer=brood_dot_protocol_dot_wire_dot_generator__pb2.ChangeModelRequest.SerializeToString,
+                response_deserializer=brood_dot_protocol_dot_wire_dot_generator__pb2.ListModelsResponse.FromString,
+                _registered_method=True)
+        self.UnloadModel = channel.unary_unary(
+                '/brood.v1.Generator/UnloadModel',
+                request_serializer=brood_dot_protocol_dot_wire_dot_generator__pb2.ChangeModelRequest.SerializeToString,
+                response_deserializer=brood_dot_protocol_dot_wire_dot_generator__pb2.ListModelsResponse.FromString,
+                _registered_method=True)
+        self.ReloadModel = channel.unary_unary(
+                '/brood.v1.Generator/ReloadModel',
+                request_serializer=brood_dot_protocol_dot_wire_dot_generator__pb2.ChangeModelRequest.SerializeToString,
+                response_deserializer=brood_dot_protocol_dot_wire_dot_generator__pb2.ListModelsResponse.FromString,
+                _registered_method=True)
 
 
 class GeneratorServicer:
@@ -74,6 +89,11 @@ class GeneratorServicer:
 
     def Generate(self, request, context):
         """Makes n samples and answers when all are finished.
+
+        A call that carries `idempotency-key` (1 to 255 printable ASCII characters without spaces) is made once: the same
+        request under the same key, by whichever transport, gets the same answer and `idempotent-replayed: true` in the
+        trailing metadata, or waits for the first; another request under the key is refused. Deadlines may differ. Streams
+        are not kept and take no key.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,6 +128,27 @@ class GeneratorServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LoadModel(self, request, context):
+        """Loads what is not ready of a model, and waits. For a server with the setting `admin`, as the two that follow.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnloadModel(self, request, context):
+        """Lets go of a model; what runs goes on to its end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReloadModel(self, request, context):
+        """As LoadModel; and where the store has other bytes than those that serve, they take their place once ready.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GeneratorServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -135,6 +176,21 @@ def add_GeneratorServicer_to_server(servicer, server):
                     servicer.GetModel,
                     request_deserializer=brood_dot_protocol_dot_wire_dot_generator__pb2.GetModelRequest.FromString,
                     response_serializer=brood_dot_protocol_dot_wire_dot_generator__pb2.Model.SerializeToString,
+            ),
+            'LoadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.LoadModel,
+                    request_deserializer=brood_dot_protocol_dot_wire_dot_generator__pb2.ChangeModelRequest.FromString,
+                    response_serializer=brood_dot_protocol_dot_wire_dot_generator__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'UnloadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnloadModel,
+                    request_deserializer=brood_dot_protocol_dot_wire_dot_generator__pb2.ChangeModelRequest.FromString,
+                    response_serializer=brood_dot_protocol_dot_wire_dot_generator__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'ReloadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReloadModel,
+                    request_deserializer=brood_dot_protocol_dot_wire_dot_generator__pb2.ChangeModelRequest.FromString,
+                    response_serializer=brood_dot_protocol_dot_wire_dot_generator__pb2.ListModelsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -276,6 +332,87 @@ class Generator:
             '/brood.v1.Generator/GetModel',
             brood_dot_protocol_dot_wire_dot_generator__pb2.GetModelRequest.SerializeToString,
             brood_dot_protocol_dot_wire_dot_generator__pb2.Model.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LoadModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/brood.v1.Generator/LoadModel',
+            brood_dot_protocol_dot_wire_dot_generator__pb2.ChangeModelRequest.SerializeToString,
+            brood_dot_protocol_dot_wire_dot_generator__pb2.ListModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnloadModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/brood.v1.Generator/UnloadModel',
+            brood_dot_protocol_dot_wire_dot_generator__pb2.ChangeModelRequest.SerializeToString,
+            brood_dot_protocol_dot_wire_dot_generator__pb2.ListModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReloadModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/brood.v1.Generator/ReloadModel',
+            brood_dot_protocol_dot_wire_dot_generator__pb2.ChangeModelRequest.SerializeToString,
+            brood_dot_protocol_dot_wire_dot_generator__pb2.ListModelsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -7,6 +7,7 @@ request means the same, and fails with the same words, on both transports.
 Errors end a call with a status. Its trailing metadata carries `x-request-id`, `brood-error-code` (the machine code,
 such as "invalid_argument") and, where one field is to blame, `brood-error-field` (its path, such as "params.label").
 `grpc-status-details-bin` holds the same as google.rpc.Status with ErrorInfo, RequestInfo, BadRequest and RetryInfo.
+Where one sample is to blame, the metadata of ErrorInfo has its `index`.
 
 Field numbers are for ever.
 """
@@ -46,7 +47,13 @@ class GeneratorStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> GeneratorAsyncStub: ...
     Generate: _grpc.UnaryUnaryMultiCallable[_generator_pb2.GenerateRequest, _generator_pb2.GenerateResponse]
-    """Makes n samples and answers when all are finished."""
+    """Makes n samples and answers when all are finished.
+
+    A call that carries `idempotency-key` (1 to 255 printable ASCII characters without spaces) is made once: the same
+    request under the same key, by whichever transport, gets the same answer and `idempotent-replayed: true` in the
+    trailing metadata, or waits for the first; another request under the key is refused. Deadlines may differ. Streams
+    are not kept and take no key.
+    """
     GenerateStream: _grpc.UnaryStreamMultiCallable[_generator_pb2.GenerateRequest, _generator_pb2.GenerateEvent]
     """Makes n samples and tells of each as it is finished, not necessarily in order of index: `accepted`, then n times
     `sample`, then `done`. Between the first and the last come `progress` and `preview` if the request asks for them.
@@ -57,6 +64,12 @@ class GeneratorStub:
     """All versions of all models known here, by name and version, also those that failed to load."""
     GetModel: _grpc.UnaryUnaryMultiCallable[_generator_pb2.GetModelRequest, _generator_pb2.Model]
     """One model."""
+    LoadModel: _grpc.UnaryUnaryMultiCallable[_generator_pb2.ChangeModelRequest, _generator_pb2.ListModelsResponse]
+    """Loads what is not ready of a model, and waits. For a server with the setting `admin`, as the two that follow."""
+    UnloadModel: _grpc.UnaryUnaryMultiCallable[_generator_pb2.ChangeModelRequest, _generator_pb2.ListModelsResponse]
+    """Lets go of a model; what runs goes on to its end."""
+    ReloadModel: _grpc.UnaryUnaryMultiCallable[_generator_pb2.ChangeModelRequest, _generator_pb2.ListModelsResponse]
+    """As LoadModel; and where the store has other bytes than those that serve, they take their place once ready."""
 
 @_typing.type_check_only
 class GeneratorAsyncStub(GeneratorStub):
@@ -68,7 +81,13 @@ class GeneratorAsyncStub(GeneratorStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Generate: _aio.UnaryUnaryMultiCallable[_generator_pb2.GenerateRequest, _generator_pb2.GenerateResponse]  # type: ignore[assignment]
-    """Makes n samples and answers when all are finished."""
+    """Makes n samples and answers when all are finished.
+
+    A call that carries `idempotency-key` (1 to 255 printable ASCII characters without spaces) is made once: the same
+    request under the same key, by whichever transport, gets the same answer and `idempotent-replayed: true` in the
+    trailing metadata, or waits for the first; another request under the key is refused. Deadlines may differ. Streams
+    are not kept and take no key.
+    """
     GenerateStream: _aio.UnaryStreamMultiCallable[_generator_pb2.GenerateRequest, _generator_pb2.GenerateEvent]  # type: ignore[assignment]
     """Makes n samples and tells of each as it is finished, not necessarily in order of index: `accepted`, then n times
     `sample`, then `done`. Between the first and the last come `progress` and `preview` if the request asks for them.
@@ -79,6 +98,12 @@ class GeneratorAsyncStub(GeneratorStub):
     """All versions of all models known here, by name and version, also those that failed to load."""
     GetModel: _aio.UnaryUnaryMultiCallable[_generator_pb2.GetModelRequest, _generator_pb2.Model]  # type: ignore[assignment]
     """One model."""
+    LoadModel: _aio.UnaryUnaryMultiCallable[_generator_pb2.ChangeModelRequest, _generator_pb2.ListModelsResponse]  # type: ignore[assignment]
+    """Loads what is not ready of a model, and waits. For a server with the setting `admin`, as the two that follow."""
+    UnloadModel: _aio.UnaryUnaryMultiCallable[_generator_pb2.ChangeModelRequest, _generator_pb2.ListModelsResponse]  # type: ignore[assignment]
+    """Lets go of a model; what runs goes on to its end."""
+    ReloadModel: _aio.UnaryUnaryMultiCallable[_generator_pb2.ChangeModelRequest, _generator_pb2.ListModelsResponse]  # type: ignore[assignment]
+    """As LoadModel; and where the store has other bytes than those that serve, they take their place once ready."""
 
 class GeneratorServicer(metaclass=_abc_1.ABCMeta):
     """Makes samples with trained generative models.
@@ -93,7 +118,13 @@ class GeneratorServicer(metaclass=_abc_1.ABCMeta):
         request: _generator_pb2.GenerateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_generator_pb2.GenerateResponse, _abc.Awaitable[_generator_pb2.GenerateResponse]]:
-        """Makes n samples and answers when all are finished."""
+        """Makes n samples and answers when all are finished.
+
+        A call that carries `idempotency-key` (1 to 255 printable ASCII characters without spaces) is made once: the same
+        request under the same key, by whichever transport, gets the same answer and `idempotent-replayed: true` in the
+        trailing metadata, or waits for the first; another request under the key is refused. Deadlines may differ. Streams
+        are not kept and take no key.
+        """
 
     @_abc_1.abstractmethod
     def GenerateStream(
@@ -128,5 +159,29 @@ class GeneratorServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_generator_pb2.Model, _abc.Awaitable[_generator_pb2.Model]]:
         """One model."""
+
+    @_abc_1.abstractmethod
+    def LoadModel(
+        self,
+        request: _generator_pb2.ChangeModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generator_pb2.ListModelsResponse, _abc.Awaitable[_generator_pb2.ListModelsResponse]]:
+        """Loads what is not ready of a model, and waits. For a server with the setting `admin`, as the two that follow."""
+
+    @_abc_1.abstractmethod
+    def UnloadModel(
+        self,
+        request: _generator_pb2.ChangeModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generator_pb2.ListModelsResponse, _abc.Awaitable[_generator_pb2.ListModelsResponse]]:
+        """Lets go of a model; what runs goes on to its end."""
+
+    @_abc_1.abstractmethod
+    def ReloadModel(
+        self,
+        request: _generator_pb2.ChangeModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generator_pb2.ListModelsResponse, _abc.Awaitable[_generator_pb2.ListModelsResponse]]:
+        """As LoadModel; and where the store has other bytes than those that serve, they take their place once ready."""
 
 def add_GeneratorServicer_to_server(servicer: GeneratorServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

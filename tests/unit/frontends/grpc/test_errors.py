@@ -6,7 +6,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RequestInfo, Ret
 from google.rpc.status_pb2 import Status
 
 from brood.frontends.grpc.errors import details_of, status_of, trailers_of
-from brood.protocol.errors import TABLE, BroodError, InvalidArgument, Overloaded, invalid
+from brood.protocol.errors import TABLE, BroodError, InvalidArgument, Overloaded, RowFailed, invalid
 
 
 def details(error: BroodError) -> Status:
@@ -35,6 +35,12 @@ def test_a_bad_field_is_named_in_words_and_details() -> None:
         assert packed.Unpack(kind)
     assert (info.reason, info.domain, request.request_id) == ("INVALID_ARGUMENT", "brood", "id-1")
     assert [(each.field, each.description) for each in bad.field_violations] == [("params.label", error.message)]
+
+
+def test_a_failed_sample_is_named() -> None:
+    info = ErrorInfo()
+    assert details(RowFailed("sample 12 is not finite", index=12)).details[0].Unpack(info)
+    assert (info.reason, dict(info.metadata)) == ("ROW_FAILED", {"index": "12"})
 
 
 def test_a_retry_says_when() -> None:

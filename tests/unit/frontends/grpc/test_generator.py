@@ -14,7 +14,7 @@ import pytest
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
-from brood.dataplane import DataPlane
+from brood.dataplane import DataPlane, Limits
 from brood.protocol.errors import DeadlineExceeded, Overloaded, RowFailed
 from brood.protocol.requests import Generation
 from brood.protocol.wire import generator_pb2 as pb
@@ -352,6 +352,10 @@ async def test_a_model_tells_what_it_can_do(stub: GeneratorAsyncStub) -> None:
     assert [name for name in sorted(operations) if operations[name].previews] == ["generate"]
     assert dict(operations["vary"].params["sampler"].alternatives) == ALTERNATIVES
     assert (model.numerics_id, model.device, model.state_bytes) == ("5eed", "fake", 4096)
+    assert (model.provider, model.precision) == ("FakeProvider", "float16")
+    assert {graph: dict(nodes.by_operator) for graph, nodes in model.fallback.items()} == {
+        "main": {"Shape": 2, "Gather": 1}
+    }
     assert {name: list(model.certificate[name].rows) for name in model.certificate} == {"main": [1, 8]}
     label, style = operations["generate"].params["label"], operations["generate"].params["style"]
     assert (label.type, plain_of(label.default), label.minimum, label.maximum) == ("int", -1, -1.0, 9.0)
@@ -373,3 +377,24 @@ async def test_an_unknown_model_is_not_found(
     error = await error_of(stub.GetModel(request_))
     assert error.code() == grpc.StatusCode.NOT_FOUND
     assert trailers(error)["brood-error-field"] == field
+
+
+async def test_models_are_changed_where_that_is_allowed(backend: FakeBackend, ends: Ends) -> None:
+    plane = DataPlane(backend, Limits(), ends, admin=True)
+    async with grpc_server(plane) as target, grpc.aio.insecure_channel(target) as channel:
+        admin: GeneratorAsyncStub = GeneratorStub(channel)
+        models = (await admin.UnloadModel(pb.ChangeModelRequest(model="tiny", version=2))).models
+        assert [(model.version, model.state) for model in models] == [(1, "ready"), (2, "unloaded")]
+        models = (await admin.LoadModel(pb.ChangeModelRequest(model="tiny"))).models
+        assert {model.state for model in models} == {"ready"}
+        await admin.ReloadModel(pb.ChangeModelRequest(model="tiny"))
+        assert backend.reloaded == [("tiny", None)]
+        error = await error_of(admin.LoadModel(pb.ChangeModelRequest(model="tiny", version=9)))
+        assert error.code() == grpc.StatusCode.NOT_FOUND
+    plane.close()
+
+
+async def test_nobody_changes_models_unless_that_is_allowed(stub: GeneratorAsyncStub) -> None:
+    for call in (stub.LoadModel, stub.UnloadModel, stub.ReloadModel):
+        error = await error_of(call(pb.ChangeModelRequest(model="tiny")))
+        assert error.code() == grpc.StatusCode.PERMISSION_DENIED

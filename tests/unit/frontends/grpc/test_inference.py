@@ -253,3 +253,16 @@ async def test_nothing_about_a_model_is_set_from_outside(admin: GRPCInferenceSer
     error = await error_of(admin.RepositoryModelLoad(request))
     assert error.code() == grpc.StatusCode.PERMISSION_DENIED
     assert str(error.details()).startswith(f"parameters.{name}: ")
+
+
+async def test_one_version_is_changed_and_reloaded(admin: GRPCInferenceServiceAsyncStub, backend: FakeBackend) -> None:
+    gone = pb.RepositoryModelUnloadRequest(model_name="tiny")
+    gone.parameters["version"].int64_param = 2
+    await admin.RepositoryModelUnload(gone)
+    assert not (await admin.ModelReady(pb.ModelReadyRequest(name="tiny", version="2"))).ready
+    assert (await admin.ModelReady(pb.ModelReadyRequest(name="tiny", version="1"))).ready
+    anew = pb.RepositoryModelLoadRequest(model_name="tiny")
+    anew.parameters["version"].string_param = "2"
+    anew.parameters["reload"].bool_param = True
+    await admin.RepositoryModelLoad(anew)
+    assert backend.reloaded == [("tiny", 2)]

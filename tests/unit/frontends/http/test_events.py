@@ -219,6 +219,10 @@ class Steps:
 
     def finished(self, model: str, operation: str, protocol: str, code: str, seconds: float, rows: int) -> None: ...
 
+    def rejected(self, model: str, operation: str, protocol: str, reason: str) -> None: ...
+
+    def timed(self, model: str, operation: str, part: str, seconds: float) -> None: ...
+
     def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
         self.made += 1
 

@@ -33,3 +33,9 @@ async def test_not_ready_when_stopping(service: Service) -> None:
     response = await service.client.get("/readyz")
     assert (response.status_code, response.json()["reason"]) == (503, "stopping")
     assert (await service.client.get("/healthz")).status_code == 200
+
+
+async def test_what_is_wrong_beside_single_models_is_told(service: Service) -> None:
+    service.backend.wrong = ["store: connection refused"]
+    body = (await service.client.get("/readyz")).json()
+    assert (body["problems"], "connection refused" in body["reason"]) == (["store: connection refused"], True)

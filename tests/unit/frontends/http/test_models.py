@@ -31,6 +31,8 @@ async def test_a_model_tells_what_it_can_do(service: Service) -> None:
     assert view.operations["vary"].params["sampler"].alternatives == ALTERNATIVES
     assert (view.numerics_id, view.certificate) == ("5eed", {"main": (1, 8)})
     assert (view.device, view.state_bytes) == ("fake", 4096)
+    assert (view.provider, view.precision) == ("FakeProvider", "float16")
+    assert view.fallback == {"main": {"Shape": 2, "Gather": 1}}
 
 
 async def test_the_inside_of_a_model_stays_inside(service: Service) -> None:
@@ -81,3 +83,38 @@ async def test_a_model_that_could_not_be_read(service: Service) -> None:
 async def test_what_there_is_not(service: Service, path: str, status: int, field: str) -> None:
     response = await service.client.get(path)
     assert (response.status_code, error_of(response)["field"]) == (status, field)
+
+
+async def test_models_are_changed_where_that_is_allowed() -> None:
+    service = Service(admin=True)
+    response = await service.client.post("/v1/models/tiny/unload", json={"version": 2})
+    states = {(model["version"], model["state"]) for model in response.json()["models"]}
+    assert (response.status_code, states) == (200, {(1, "ready"), (2, "unloaded")})
+    response = await service.client.post("/v1/models/tiny/load")
+    assert {model["state"] for model in response.json()["models"]} == {"ready"}
+    response = await service.client.post("/v1/models/tiny/reload", json={})
+    assert (response.status_code, service.backend.reloaded) == (200, [("tiny", None)])
+    await service.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "field"),
+    [
+        ("tinny/load", {}, 404, "model"),
+        ("tiny/unload", {"version": 9}, 404, "version"),
+        ("tiny/unload", {"version": 0}, 400, "version"),
+        ("tiny/reload", {"version": "2"}, 400, "version"),
+        ("tiny/load", {"versions": 2}, 400, "versions"),
+    ],
+)
+async def test_what_cannot_be_changed(path: str, body: dict[str, object], status: int, field: str) -> None:
+    service = Service(admin=True)
+    response = await service.client.post(f"/v1/models/{path}", json=body)
+    assert (response.status_code, error_of(response)["field"]) == (status, field)
+    await service.close()
+
+
+@pytest.mark.parametrize("verb", ["load", "unload", "reload"])
+async def test_nobody_changes_models_unless_that_is_allowed(service: Service, verb: str) -> None:
+    response = await service.client.post(f"/v1/models/tiny/{verb}")
+    assert (response.status_code, error_of(response)["code"]) == (403, "permission_denied")

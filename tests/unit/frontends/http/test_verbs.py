@@ -15,6 +15,7 @@ from helpers.observer import FakeObserver
 EXPECTED: dict[str, Verb] = {
     "GET /": "open",
     "GET /healthz": "open",
+    "GET /-/healthz": "open",
     "GET /readyz": "open",
     "GET /openapi.json": "open",
     "GET /docs": "open",

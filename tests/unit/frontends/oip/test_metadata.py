@@ -97,7 +97,7 @@ def test_the_index_tells_states(plane: DataPlane) -> None:
 
 
 async def test_models_go_and_come_back(plane: DataPlane) -> None:
-    await unload(plane, "tiny")
+    await unload(plane, "tiny", {})
     assert index(plane.models(), only_ready=True) == []
     with pytest.raises(ModelUnavailable, match="not loaded"):
         metadata(plane, "tiny", None)
@@ -118,7 +118,7 @@ async def test_nobody_changes_models_unless_the_server_allows_it() -> None:
     with pytest.raises(PermissionDenied, match="admin"):
         await load(closed, "tiny", {})
     with pytest.raises(PermissionDenied, match="admin"):
-        await unload(closed, "tiny")
+        await unload(closed, "tiny", {})
     closed.close()
 
 

@@ -84,9 +84,9 @@ class Models:
 
     async def unload(self, request: Request) -> Response:
         """Unload a model; its parameters say what to do with models that need it, of which there are none."""
-        read_words(RepositoryWords, await whole_body(request, self._plane) or b"{}")
+        words = read_words(RepositoryWords, await whole_body(request, self._plane) or b"{}")
         name = request.path_params["name"]
-        await unload(self._plane, name)
+        await unload(self._plane, name, words.parameters)
         return answer({"name": name, "unload": True})
 
 

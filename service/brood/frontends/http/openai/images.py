@@ -7,13 +7,13 @@ from starlette.responses import Response
 
 from brood.dataplane.costs import decoding_s
 from brood.dataplane.plane import DataPlane
+from brood.dataplane.replays import FIELD as KEY
 from brood.dataplane.replays import PER_BYTE_S as PRINT_BYTE_S
-from brood.dataplane.replays import fingerprint
+from brood.dataplane.replays import fingerprint, refuse_key
 from brood.dataplane.validate import input_bytes
 from brood.frontends.http.body import JSON, MULTIPART, boundary_of, whole_body
 from brood.frontends.http.disconnect import until_disconnect
 from brood.frontends.http.events import EventAnswer
-from brood.frontends.http.generations import KEY, refuse_key
 from brood.frontends.http.multipart import PER_BYTE_S as PART_BYTE_S
 from brood.frontends.http.openai.answer import ImageEvents, render
 from brood.frontends.http.openai.form import read_form

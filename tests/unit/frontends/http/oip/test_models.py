@@ -77,3 +77,19 @@ async def test_nobody_changes_it_unless_that_is_allowed(verb: str) -> None:
 async def test_other_extensions_are_not_offered(service: Service, path: str) -> None:
     for response in (await service.client.get(f"/v2/{path}"), await service.client.post(f"/v2/{path}", json={})):
         assert (response.status_code, "not offered" in response.json()["error"]) == (501, True)
+
+
+async def test_one_version_is_changed_and_reloaded() -> None:
+    service = Service(admin=True)
+    for version in (2, "2"):  # Triton's clients may send text
+        path, body = "/v2/repository/models/tiny", {"parameters": {"version": version}}
+        assert (await service.client.post(f"{path}/unload", json=body)).status_code == 200
+        assert service.plane.model("tiny").version == 1
+        assert (await service.client.post(f"{path}/load", json=body)).status_code == 200
+        assert service.plane.model("tiny").version == 2
+    assert (await service.client.post(f"{path}/load", json={"parameters": {"reload": True}})).status_code == 200
+    assert service.backend.reloaded == [("tiny", None)]
+    for words in ({"version": 0}, {"version": True}, {"version": "new"}, {"reload": 1}):
+        response = await service.client.post(f"{path}/load", json={"parameters": words})
+        assert (response.status_code, f"parameters.{next(iter(words))}" in response.json()["error"]) == (400, True)
+    await service.close()
