@@ -41,7 +41,10 @@ ENVIRONMENTS = (
     Environment(
         "triton",
         ("tritonclient[http,grpc]==2.73.0", "grpcio-health-checking==1.81.1", "grpcio-reflection==1.81.1"),
-        ("triton_http", "triton_http_aio", "triton_grpc", "triton_grpc_aio", "triton_wire"),
+        (
+            *("triton_page", "triton_http", "triton_http_aio"),
+            *("triton_grpc", "triton_grpc_aio", "triton_wire", "grpcurl_page"),
+        ),
     ),
     Environment("kserve", ("kserve==0.21.0", "grpcio-reflection==1.81.1"), ("kserve_rest", "kserve_grpc")),
     Environment("openai", OPENAI, ("openai_page",)),

@@ -1,4 +1,5 @@
-"""Every piece of code on docs/clients.md runs, against a server as a new user starts it."""
+"""The code on docs/clients.md runs, against a server as a new user starts it; that with clients of others is run by
+tests/compat."""
 
 from __future__ import annotations
 
@@ -84,6 +85,11 @@ def test_as_it_happens(shipped: Served, folder: Path, capsys: pytest.CaptureFixt
 def test_asyncio(shipped: Served, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     python("asyncio.run", shipped)
     assert capsys.readouterr().out.strip() == "10 (2, 1, 28, 28)"
+
+
+def test_once_for_sure(shipped: Served, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    python("idempotency_key", shipped)
+    assert capsys.readouterr().out == "True True\n"
 
 
 def test_errors(shipped: Served, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         DeadlineExceeded,
         DeadlineInfeasible,
         DeterminismUnavailable,
+        IdempotencyConflict,
         InvalidArgument,
         ModelNotFound,
         ModelUnavailable,
@@ -43,9 +44,9 @@ if TYPE_CHECKING:
     from brood_client._sync.stream import Stream
 
 _ERRORS = (
-    "BroodError Cancelled DeadlineExceeded DeadlineInfeasible DeterminismUnavailable InvalidArgument ModelNotFound "
-    "ModelUnavailable NotReady Overloaded PayloadTooLarge PermissionDenied RateLimited RowFailed Unauthenticated "
-    "Unreachable"
+    "BroodError Cancelled DeadlineExceeded DeadlineInfeasible DeterminismUnavailable IdempotencyConflict "
+    "InvalidArgument ModelNotFound ModelUnavailable NotReady Overloaded PayloadTooLarge PermissionDenied RateLimited "
+    "RowFailed Unauthenticated Unreachable"
 )
 _PLACES = {
     "_async.client": "AsyncClient",
@@ -75,6 +76,7 @@ __all__ = [
     "Done",
     "Event",
     "Generation",
+    "IdempotencyConflict",
     "Input",
     "InvalidArgument",
     "Model",

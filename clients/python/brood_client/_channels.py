@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeVar
+
 import grpc
 
 from brood_client._endpoint import Endpoint, Tls
@@ -14,6 +16,12 @@ OPTIONS = (
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
 )
+Metadata = tuple[tuple[str, str], ...]
+Asked = TypeVar("Asked")
+Told = TypeVar("Told")
+if TYPE_CHECKING:  # only the stubs know their type variables
+    Method = grpc.UnaryUnaryMultiCallable[Asked, Told]
+    AsyncMethod = grpc.aio.UnaryUnaryMultiCallable[Asked, Told]
 
 
 def open_channel(endpoint: Endpoint) -> grpc.Channel:
@@ -46,6 +54,31 @@ def close_channel(channel: grpc.Channel) -> None:
 async def aclose_channel(channel: grpc.aio.Channel) -> None:
     """Close it, and end what runs."""
     await channel.close(None)
+
+
+def answered(
+    method: Method[Asked, Told], message: Asked, timeout_s: float | None, metadata: Metadata
+) -> tuple[Told, frozenset[str]]:
+    """A call's answer, and the names in its trailing metadata.
+
+    Raises:
+        grpc.RpcError: it failed.
+    """
+    answer, call = method.with_call(message, timeout=timeout_s, metadata=metadata)
+    return answer, frozenset(name for name, _ in call.trailing_metadata() or ())
+
+
+async def aanswered(
+    method: AsyncMethod[Asked, Told], message: Asked, timeout_s: float | None, metadata: Metadata
+) -> tuple[Told, frozenset[str]]:
+    """The same.
+
+    Raises:
+        grpc.RpcError: it failed.
+    """
+    call = method(message, timeout=timeout_s, metadata=metadata)
+    answer = await call
+    return answer, frozenset(name for name, _ in await call.trailing_metadata() or ())
 
 
 def _credentials(tls: Tls) -> grpc.ChannelCredentials:

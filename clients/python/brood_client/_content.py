@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from brood_client._pictures import CHANNELS, MARK, Pixels, opened, pixels_of, wr
 
 Array = npt.NDArray[Any]
 Scalar = bool | int | float | str
+PLAIN = ("raw", "npy")  # formats that hold a model's own numbers; others are files of pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +22,16 @@ class Content:
     """A tensor as bytes."""
 
     content: bytes
-    format: str  # "raw": little-endian, C order; else "png", "webp" or "jpeg"
+    format: str  # "raw": little-endian, C order; else "npy", "png", "webp" or "jpeg"
     dtype: str  # of the decoded array
     shape: tuple[int, ...]  # of the decoded array
-    range: tuple[float, float] | None = None  # of an image in raw form: the values that are black and white
+    range: tuple[float, float] | None = None  # of an image in raw or npy form: the values that are black and white
 
     @property
     def is_picture(self) -> bool:
         """Whether it can be looked at."""
         shown = self.range is not None and len(self.shape) == 3 and self.shape[0] in CHANNELS
-        return shown or self.format != "raw"
+        return shown or self.format not in PLAIN
 
     @property
     def array(self) -> Array:
@@ -41,6 +43,9 @@ class Content:
         if self.format == "raw":
             dtype = np.dtype(self.dtype).newbyteorder("<")
             return np.frombuffer(bytearray(self.content), dtype).reshape(self.shape)
+        if self.format == "npy":
+            found: Array = np.load(io.BytesIO(self.content), allow_pickle=False)
+            return found
         return np.array(opened(self.content))
 
     @property
@@ -51,7 +56,7 @@ class Content:
             ValueError: it is no picture.
             ImportError: as `array`.
         """
-        if self.format != "raw":
+        if self.format not in PLAIN:
             return self.array
         if self.range is None or not self.is_picture:
             raise ValueError("this output is no picture")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 FORMS = "http://HOST:PORT, https://HOST:PORT, grpc://HOST:PORT, grpcs://HOST:PORT"
+NAME = re.compile(r"[a-z0-9_.-]+")  # of a header that metadata of gRPC can have as well
 GRACE_S = 1.0  # beyond a deadline, so that the server's own words about it arrive
 
 
@@ -64,7 +66,8 @@ def endpoint_of(
     """The server that a URL means.
 
     Raises:
-        ValueError: the URL has another form, or files are given for a connection without TLS.
+        ValueError: the URL has another form, a header or the key cannot be sent, or files are given for a connection
+            without TLS.
     """
     parts = urlsplit(url)
     kind, secure = parts.scheme.removesuffix("s"), parts.scheme.endswith("s")
@@ -74,11 +77,20 @@ def endpoint_of(
         if given is not None and not secure:
             raise ValueError(f"{name}: given with {url!r}; allowed: with https:// and grpcs://")
     carried = {name.lower(): value for name, value in (headers or {}).items()}
+    for name, value in carried.items():
+        if not NAME.fullmatch(name) or not _printable(value):
+            raise ValueError(f"headers: {name!r} is not allowed so; allowed: [A-Za-z0-9_.-] in names, printable ASCII")
     if api_key is not None:
+        if not _printable(api_key):  # not shown: it is a secret
+            raise ValueError("api_key: this one is not allowed; allowed: printable ASCII")
         carried["authorization"] = f"Bearer {api_key}"
     cert, key = (None, None) if tls_cert is None else (Path(tls_cert[0]), Path(tls_cert[1]))
     tls = Tls(None if tls_roots is None else Path(tls_roots), cert, key) if secure else None
     return Endpoint(url.rstrip("/"), "http" if kind == "http" else "grpc", parts.netloc, tls, carried)
+
+
+def _printable(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable()
 
 
 def patience_s(left_s: float | None) -> float | None:

@@ -8,6 +8,7 @@ BroodError
 ├── PermissionDenied         the API key does not allow this
 ├── PayloadTooLarge          more bytes than the server or a message takes
 ├── DeterminismUnavailable   bit for bit the same is not to be had there
+├── IdempotencyConflict      the idempotency key was used for another request
 ├── RowFailed                one sample came out non-finite; `index` says which
 ├── Cancelled                somebody cancelled it
 ├── DeadlineInfeasible       the timeout is shorter than the samples take; no work was begun
@@ -83,6 +84,10 @@ class DeterminismUnavailable(BroodError):
     """Samples that are bit for bit reproducible are not to be had from this model there."""
 
 
+class IdempotencyConflict(BroodError):
+    """The idempotency key was used for another request."""
+
+
 class RowFailed(BroodError):
     """One sample came out non-finite; ``index`` says which."""
 
@@ -123,6 +128,7 @@ KINDS: dict[str, type[BroodError]] = {
     "permission_denied": PermissionDenied,
     "payload_too_large": PayloadTooLarge,
     "determinism_unavailable": DeterminismUnavailable,
+    "idempotency_conflict": IdempotencyConflict,
     "row_failed": RowFailed,
     "cancelled": Cancelled,
     "deadline_infeasible": DeadlineInfeasible,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brood_client._content import Array, Content
+from brood_client._content import PLAIN, Array, Content
 from brood_client._events import Sample, Timing, Usage
 from brood_client._pictures import MARK, opened, sheet_of, write_png
 
@@ -41,6 +41,7 @@ class Generation:
     samples: tuple[Sample, ...]  # in order of index
     timing: Timing = field(default_factory=Timing)
     usage: Usage = field(default_factory=Usage)
+    replayed: bool = False  # made for an earlier request under the same idempotency key
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -157,7 +158,7 @@ class Generation:
 
     def _file(self, sample: Sample, value: Content) -> tuple[str, bytes]:
         if value.is_picture:
-            made = value.format in ("png", "raw")
+            made = value.format in ("png", *PLAIN)
             return ("png", value.png(self._texts(sample))) if made else (value.format, value.content)
         stream = io.BytesIO()
         np.save(stream, value.array, allow_pickle=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -45,6 +46,18 @@ def tensor_of(name: str, value: Given) -> dict[str, Any]:
     return _raw(name, cast("npt.ArrayLike", value))
 
 
+def as_dtype(tensor: Mapping[str, Any], dtype: str) -> Mapping[str, Any]:
+    """Raw numbers in another dtype, if that keeps them (fractions may be rounded); else as they are."""
+    array = np.frombuffer(tensor["b64"], np.dtype(tensor["dtype"]).newbyteorder("<"))
+    with np.errstate(over="ignore", invalid="ignore"):
+        converted = array.astype(dtype)
+        back = converted.astype(array.dtype)
+    kept = np.isinf(converted) == np.isinf(array) if converted.dtype.kind == "f" else back == array
+    if not kept.all() or (array.dtype.kind == "b" and converted.dtype.kind != "b"):
+        return tensor
+    return {**tensor, "b64": converted.astype(converted.dtype.newbyteorder("<")).tobytes(), "dtype": dtype}
+
+
 def _file(name: str, content: bytes) -> dict[str, Any]:
     if content.startswith(SIGNATURE):
         return {"b64": content, "format": "png"}
@@ -52,7 +65,7 @@ def _file(name: str, content: bytes) -> dict[str, Any]:
         if content.startswith(NPY):
             return _raw(name, np.load(io.BytesIO(content), allow_pickle=False))
         return _picture(name, opened(content))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, MemoryError) as error:  # whatever size a file says it has
         raise invalid(f"inputs.{name}", f"a file of {len(content)} bytes that cannot be read", ALLOWED) from error
 
 

@@ -85,7 +85,8 @@ def _event(kind: str, told: Mapping[str, Any]) -> Event:
 def model_of(model: Mapping[str, Any]) -> Model:
     """One model."""
     operations = {name: _operation(model["operations"][name]) for name in sorted(model.get("operations", ()))}
-    return _known(Model, {**model, "operations": operations})
+    certificate = {graph: tuple(rows) for graph, rows in model.get("certificate", {}).items()}
+    return _known(Model, {**model, "operations": operations, "certificate": certificate})
 
 
 def models_of(answer: Mapping[str, Any]) -> list[Model]:

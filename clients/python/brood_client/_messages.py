@@ -56,7 +56,7 @@ def model_of(model: pb.Model) -> Model:
     return Model(
         name=model.name,
         version=model.version,
-        state=cast("Literal['loading', 'ready', 'failed']", model.state),
+        state=cast("Literal['loading', 'ready', 'failed', 'unloaded']", model.state),
         reason=model.reason,
         operations={name: _operation(model.operations[name]) for name in sorted(model.operations)},
         family=model.family,
@@ -64,7 +64,12 @@ def model_of(model: pb.Model) -> Model:
         description=model.description,
         license=model.license,
         numerics_id=model.numerics_id,
+        certificate={graph: tuple(model.certificate[graph].rows) for graph in sorted(model.certificate)},
         device=model.device,
+        provider=model.provider,
+        precision=model.precision,
+        fallback={graph: dict(model.fallback[graph].by_operator) for graph in sorted(model.fallback)},
+        state_bytes=model.state_bytes,
     )
 
 
@@ -107,7 +112,15 @@ def _operation(told: pb.Operation) -> Operation:
 def _param(told: pb.ParamSpec) -> Param:
     choices = tuple(cast("Scalar", plain_of(choice)) for choice in told.choices)
     default = plain_of(told.default) if told.HasField("default") else None
-    return Param(told.type, default, **_bounds(told), choices=choices, unit=told.unit, description=told.description)
+    return Param(
+        told.type,
+        default,
+        **_bounds(told),
+        choices=choices,
+        unit=told.unit,
+        description=told.description,
+        alternatives=dict(told.alternatives),
+    )
 
 
 def _input(told: pb.InputSpec) -> Input:

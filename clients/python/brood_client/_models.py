@@ -20,6 +20,7 @@ class Param:
     choices: tuple[Scalar, ...] = ()  # empty: any
     unit: str = ""
     description: str = ""
+    alternatives: Mapping[str, str] = field(default_factory=dict)  # well-known values not offered → what to use instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,16 @@ class Operation:
     previews: bool = False  # whether `preview_every` is to be had
 
 
+Change = Literal["load", "unload", "reload"]
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """One version of one model on the server."""
 
     name: str
     version: int
-    state: Literal["loading", "ready", "failed"]
+    state: Literal["loading", "ready", "failed", "unloaded"]
     reason: str = ""  # why it failed
     operations: Mapping[str, Operation] = field(default_factory=dict)  # by name, in order of name
     family: str = ""
@@ -70,4 +74,13 @@ class Model:
     description: str = ""
     license: str = ""
     numerics_id: str = ""  # models with the same one give the same bits to exact requests
+    certificate: Mapping[str, tuple[int, ...]] = field(
+        default_factory=dict
+    )  # graph → batch sizes that give a sample the same bits
     device: str = ""
+    provider: str = ""  # what runs its graphs on the device
+    precision: str = ""  # of the floating-point numbers that it computes with
+    fallback: Mapping[str, Mapping[str, int]] = field(
+        default_factory=dict
+    )  # graph → operator → nodes it leaves to others
+    state_bytes: int = 0  # memory that the state of unfinished samples may take

@@ -5,17 +5,28 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any, Literal, TypedDict
 
 import numpy as np
 
+from brood_client._checks import (
+    check_idempotency_key,
+    check_names,
+    check_request_id,
+    check_scalar,
+    check_text,
+    check_whole,
+)
 from brood_client._content import Scalar
-from brood_client._inputs import Given, tensor_of
+from brood_client._inputs import Given, as_dtype, tensor_of
 
-LONGEST_DEADLINE_MS = 86_400_000.0  # the longest that a server accepts
+# What a server accepts. Who has less left, or nothing, asks all the same: the server says that it is too little.
+LEAST_DEADLINE_MS, LONGEST_DEADLINE_MS = 1e-3, 86_400_000.0
 DRAWN_BELOW = 2**53  # what every reader of JSON can hold
 TIMEOUT_S = 60.0
+REPLAYED = "idempotent-replayed"  # header or trailing metadata of an answer that was there already
 
 
 class Options(TypedDict, total=False):
@@ -23,18 +34,22 @@ class Options(TypedDict, total=False):
 
     Keys:
         n: number of samples; default 1.
-        seed: ``0 ≤ seed < 2⁶³``; drawn here if None (it is told in the answer), so that trying again changes nothing.
+        seed: ``0 ≤ seed < 2⁶³``; drawn here if None (it is told in the answer), so that trying again changes nothing;
+            with an ``idempotency_key`` it is made of that.
         index: of the first sample; default 0. Sample ``(seed, index)`` is the same however many are asked for.
         params: scalars by name.
-        inputs: by name: arrays (of the declared shape for all samples, or ``[n, *shape]``, one for each), a `Path`, the
-            bytes of a PNG or NPY file, or an image of Pillow.
+        inputs: by name: arrays of the declared dtype (of the declared shape for all samples, or ``[n, *shape]``, one
+            for each), nested lists of numbers, a `Path`, the bytes of a PNG or NPY file, or an image of Pillow.
         version: of the model; default: the newest that is ready.
         priority: ``bulk`` may wait for whoever is ``interactive`` (default).
         determinism: ``exact``: bit for bit reproducible, or refused; default ``any``.
-        format: how pictures travel: ``raw`` (default: the model's own numbers), or as files of 8-bit pixels, with their
-            origin written in: ``png``, ``webp``, ``jpeg``.
+        format: how outputs travel: ``raw`` (default) or ``npy``: the model's own numbers; or, where they are pictures,
+            as files of 8-bit pixels, with their origin written in: ``png``, ``webp``, ``jpeg``.
+        quality: 0 to 100, of ``jpeg`` (default 95) and of ``webp``, which loses nothing without.
         timeout_s: seconds until it is given up, here and on the server, tries included; default 60; None: never.
         request_id: id under which the server logs it and `Client.cancel` finds it; made here if None.
+        idempotency_key: 1 to 255 printable ASCII characters: who asks again under the same key, by default within an
+            hour, gets the same answer (`Generation.replayed`), made once. Not for streams, nor with ``progress``.
     """
 
     n: int
@@ -45,9 +60,11 @@ class Options(TypedDict, total=False):
     version: int | None
     priority: Literal["interactive", "bulk"]
     determinism: Literal["any", "exact"]
-    format: Literal["raw", "png", "webp", "jpeg"]
+    format: Literal["raw", "npy", "png", "webp", "jpeg"]
+    quality: int | None
     timeout_s: float | None
     request_id: str | None
+    idempotency_key: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +83,31 @@ class Request:
     determinism: str
     format: str
     request_id: str
+    quality: int | None = None
+    idempotency_key: str | None = None
     progress_every: int | None = None
     preview_every: int | None = None
+    loose: frozenset[str] = frozenset()  # inputs that were given without a dtype of their own
+
+    def __post_init__(self) -> None:
+        for field in ("n", "seed", "index"):
+            check_whole(field, getattr(self, field))
+        for field in ("version", "progress_every", "preview_every"):
+            if getattr(self, field) is not None:
+                check_whole(field, getattr(self, field))
+        for field in ("model", "operation", "priority", "determinism"):
+            check_text(field, getattr(self, field))
+        check_text("output.format", self.format)
+        if self.quality is not None:
+            check_whole("output.quality", self.quality)
+        for name, value in self.params.items():
+            check_scalar(f"params.{name}", value)
+        check_request_id("request_id", self.request_id)
+
+    def names(self) -> dict[str, str]:
+        """What goes into headers or metadata beside the request."""
+        key = {} if self.idempotency_key is None else {"idempotency-key": self.idempotency_key}
+        return {"x-request-id": self.request_id, **key}
 
     def fields(self, left_s: float | None) -> dict[str, Any]:
         """The fields of ``POST /v1/generations``, with bytes for base64, without those that are None.
@@ -84,10 +124,10 @@ class Request:
             "index": self.index,
             "params": self.params,
             "inputs": self.inputs,
-            "output": {"format": self.format},
+            "output": {"format": self.format} | ({} if self.quality is None else {"quality": self.quality}),
             "priority": self.priority,
             "determinism": self.determinism,
-            "deadline_ms": None if left_s is None else min(left_s * 1000, LONGEST_DEADLINE_MS),
+            "deadline_ms": None if left_s is None else _bounded(left_s * 1000),
             "progress_every": self.progress_every,
             "preview_every": self.preview_every,
         }
@@ -98,28 +138,42 @@ def request_of(model: str, operation: str, options: Options) -> Request:
     """The request that some options mean.
 
     Raises:
-        InvalidArgument: an input is nothing that can be sent.
+        InvalidArgument: something is of a kind that cannot be sent.
         TypeError: there is no such option.
     """
     unknown = options.keys() - Options.__annotations__.keys()
     if unknown:
         text = f"{', '.join(sorted(unknown))}: no such option (parameters of the model go into params); there are: "
         raise TypeError(text + ", ".join(Options.__annotations__))
-    seed = options.get("seed")
+    params, inputs, key = options.get("params") or {}, options.get("inputs") or {}, options.get("idempotency_key")
+    check_names("params", params, "scalars")
+    check_names("inputs", inputs, "arrays, files or pictures")
+    if key is not None:
+        check_idempotency_key(key)
     return Request(
         model=model,
         operation=operation,
         n=_plain(options.get("n", 1)),
-        seed=secrets.randbelow(DRAWN_BELOW) if seed is None else _plain(seed),
+        seed=_plain(_drawn(key) if options.get("seed") is None else options["seed"]),
         index=_plain(options.get("index", 0)),
-        params={name: _plain(value) for name, value in (options.get("params") or {}).items()},
-        inputs={name: tensor_of(name, value) for name, value in (options.get("inputs") or {}).items()},
-        version=options.get("version"),
+        params={name: _plain(value) for name, value in params.items()},
+        inputs={name: tensor_of(name, value) for name, value in inputs.items()},
+        version=_plain(options.get("version")),
         priority=options.get("priority", "interactive"),
         determinism=options.get("determinism", "any"),
         format=options.get("format", "raw"),
         request_id=options.get("request_id") or uuid.uuid4().hex,
+        quality=_plain(options.get("quality")),
+        idempotency_key=key,
+        loose=frozenset(name for name, value in inputs.items() if isinstance(value, list | tuple | int | float)),
     )
+
+
+def fitted(request: Request, dtypes: Mapping[str, str]) -> Request:
+    """The request with its loose inputs in these dtypes, by name, where that keeps the numbers."""
+    known = request.loose & dtypes.keys()
+    inputs = {name: as_dtype(each, dtypes[name]) if name in known else each for name, each in request.inputs.items()}
+    return replace(request, inputs=inputs, loose=frozenset())
 
 
 def with_inputs(options: Options, **inputs: Given | None) -> Options:
@@ -134,6 +188,17 @@ def with_params(options: Options, **params: Scalar | None) -> Options:
     return {**options, "params": {**(options.get("params") or {}), **given}}
 
 
+def _drawn(key: str | None) -> int:
+    """A seed: by chance, or, so that the same key means the same request, of an idempotency key."""
+    if key is None:
+        return secrets.randbelow(DRAWN_BELOW)
+    return int.from_bytes(sha256(key.encode()).digest()[:8]) % DRAWN_BELOW
+
+
+def _bounded(deadline_ms: float) -> float:
+    return min(max(deadline_ms, LEAST_DEADLINE_MS), LONGEST_DEADLINE_MS)
+
+
 def _plain(value: Any) -> Any:
     """A number of numpy as one of Python."""
-    return value.item() if isinstance(value, np.generic) else value
+    return value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value

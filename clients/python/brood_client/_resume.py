@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 from brood_client._errors import error_of
@@ -20,7 +21,7 @@ class Resume:
     """
 
     request: Request
-    missing: set[int] = field(init=False)  # indices
+    _there: set[int] = field(default_factory=set)  # indices of the samples that have come
     _accepted: Accepted | None = None
     _asked: Request = field(init=False)  # the part that is on its way
     _before: int = 0  # samples that were there when it was asked for
@@ -28,13 +29,17 @@ class Resume:
     _usage: Usage = field(default_factory=Usage)
 
     def __post_init__(self) -> None:
-        self.missing = set(range(self.request.index, self.request.index + max(self.request.n, 1)))
         self._asked = self.request
+
+    @property
+    def missing(self) -> bool:
+        """Whether some of it is still to come; of a request for no samples, the refusal."""
+        return len(self._there) < max(self.request.n, 1)
 
     @property
     def partial(self) -> bool:
         """Whether some of it is there already."""
-        return len(self.missing) < self.request.n
+        return bool(self._there)
 
     def part(self, axes: Mapping[str, int]) -> Request:
         """What to ask for next: everything at first, then the first run of missing indices.
@@ -46,12 +51,12 @@ class Resume:
         if self._accepted is not None:
             part = replace(part, version=self._accepted.version)  # the newest may be another one by now
         if self.partial:
-            first = min(self.missing)
-            n = next(n for n in range(1, len(self.missing) + 1) if first + n not in self.missing)
+            first = next(index for index in _indices(part) if index not in self._there)
+            n = next(n for n in count(1) if self._unwanted(first + n))
             rows = slice(first - part.index, first - part.index + n)
             inputs = {name: _rows(value, axes[name], rows) for name, value in part.inputs.items()}
             part = replace(part, index=first, n=n, inputs=inputs)
-        self._asked, self._before = part, self.request.n - len(self.missing)
+        self._asked, self._before = part, len(self._there)
         return part
 
     def saw(self, event: Event) -> Event | None:
@@ -65,11 +70,12 @@ class Resume:
                 first, self._accepted = self._accepted is None, self._accepted or event
                 return replace(event, n=self.request.n) if first else None
             case Sample():
-                known = event.index not in self.missing
-                self.missing.discard(event.index)
-                return None if known else event
+                if self._unwanted(event.index):
+                    return None
+                self._there.add(event.index)
+                return event
             case Preview():
-                return event if event.index in self.missing else None
+                return None if self._unwanted(event.index) else event
             case Progress():
                 return self._whole(event)
             case Done(timing, usage):
@@ -80,6 +86,10 @@ class Resume:
         """The last event."""
         return Done(self._timing, self._usage)
 
+    def _unwanted(self, index: int) -> bool:
+        """Whether a sample is there, or was not asked for."""
+        return index in self._there or index not in _indices(self.request)
+
     def _whole(self, part: Progress) -> Progress:
         """Every sample takes as many steps as every other."""
         n, each = self.request.n, part.of // max(part.n, 1)
@@ -87,15 +97,18 @@ class Resume:
         return Progress(steps, n * each, self._before + part.finished, n, part.eta_s)
 
     def _count(self, timing: Timing, usage: Usage) -> None:
-        asked = range(self._asked.index, self._asked.index + self._asked.n)
-        unsent = sorted(self.missing.intersection(asked))
-        if unsent:
-            raise error_of("internal", f"the server finished without sample {unsent[0]}", index=unsent[0])
+        unsent = next((index for index in _indices(self._asked) if index not in self._there), None)
+        if unsent is not None:
+            raise error_of("internal", f"the server finished without sample {unsent}", index=unsent)
         mine, all_ = self._timing, self._usage
         self._timing = Timing(
             mine.queue_ms + timing.queue_ms, mine.run_ms + timing.run_ms, mine.encode_ms + timing.encode_ms
         )
         self._usage = Usage(all_.rows + usage.rows, all_.steps + usage.steps)
+
+
+def _indices(request: Request) -> range:
+    return range(request.index, request.index + request.n)
 
 
 def _rows(value: Mapping[str, Any], axes: int, rows: slice) -> Mapping[str, Any]:

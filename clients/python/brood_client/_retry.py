@@ -6,7 +6,7 @@ import random
 import time
 from dataclasses import dataclass
 
-from brood_client._errors import BroodError, error_of
+from brood_client._errors import BroodError, error_of, invalid
 
 FIRST_S = 0.5  # the longest wait after the first failure; doubled with each
 MOST_S = 8.0
@@ -36,6 +36,8 @@ class Attempts:
 
     def __post_init__(self) -> None:
         if self.timeout_s is not None:
+            if not isinstance(self.timeout_s, int | float) or not self.timeout_s > 0:
+                raise invalid("timeout_s", repr(self.timeout_s), "seconds, more than 0, or None")
             self.until = time.monotonic() + self.timeout_s
 
     @property

@@ -21,7 +21,7 @@ CODES = {
     grpc.StatusCode.PERMISSION_DENIED: "permission_denied",
 }
 LENGTH_DELIMITED = 2  # wire type
-STATUS_DETAILS, RETRY_DELAY = 3, 1  # numbers of fields
+STATUS_DETAILS, RETRY_DELAY, ABOUT, KEY, VALUE = 3, 1, 3, 1, 2  # numbers of fields
 
 
 def translated(error: grpc.RpcError) -> BroodError:
@@ -30,28 +30,40 @@ def translated(error: grpc.RpcError) -> BroodError:
     trailers = dict(call.trailing_metadata() or ())
     words = {name: value for name, value in trailers.items() if isinstance(value, str)}
     code = words.get("brood-error-code") or CODES.get(call.code(), "internal")
-    details = trailers.get("grpc-status-details-bin")
+    given = trailers.get("grpc-status-details-bin")
+    details = given if isinstance(given, bytes) else b""
     return error_of(
         code,
         call.details() or code,
         field=words.get("brood-error-field"),
         request_id=words.get("x-request-id"),
-        retry_after_s=retry_after_s(details) if isinstance(details, bytes) else None,
+        retry_after_s=retry_after_s(details),
+        index=index_in(details),
     )
 
 
 def retry_after_s(details: bytes) -> float | None:
-    """Seconds that a ``google.rpc.RetryInfo`` in a ``google.rpc.Status`` asks to wait; None if there is none.
+    """Seconds that a ``google.rpc.RetryInfo`` in a ``google.rpc.Status`` asks to wait; None if there is none."""
+    delay = dict(_detail(details, "RetryInfo")).get(RETRY_DELAY)
+    return None if delay is None else Duration.FromString(delay).ToNanoseconds() / 1e9
+
+
+def index_in(details: bytes) -> int | None:
+    """The sample that a ``google.rpc.ErrorInfo`` in a ``google.rpc.Status`` is about; None if there is none."""
+    entries = (dict(_parts(entry)) for number, entry in _detail(details, "ErrorInfo") if number == ABOUT)
+    about = {entry.get(KEY, b""): entry.get(VALUE, b"") for entry in entries}
+    index = about.get(b"index", b"")
+    return int(index) if index.isdigit() else None
+
+
+def _detail(details: bytes, kind: str) -> list[tuple[int, bytes]]:
+    """The fields of the first detail of a kind.
 
     Read field by field: the classes of ``google.rpc`` are not part of protobuf.
     """
-    for number, content in _parts(details):
-        if number == STATUS_DETAILS:
-            detail = AnyMessage.FromString(content)
-            if detail.type_url.endswith("/google.rpc.RetryInfo"):
-                delays = [part for number, part in _parts(detail.value) if number == RETRY_DELAY]
-                return Duration.FromString(delays[-1]).ToNanoseconds() / 1e9 if delays else None
-    return None
+    packed = (AnyMessage.FromString(content) for number, content in _parts(details) if number == STATUS_DETAILS)
+    found = (list(_parts(each.value)) for each in packed if each.type_url.endswith(f"/google.rpc.{kind}"))
+    return next(found, [])
 
 
 def _parts(message: bytes) -> Iterator[tuple[int, bytes]]:

@@ -34,7 +34,7 @@ from brood_client import (
     Sample,
     Usage,
 )
-from helpers.backend import IMAGE, STEPS_PER_ROW, sample_of
+from helpers.backend import ALTERNATIVES, IMAGE, STEPS_PER_ROW, sample_of
 from helpers.sdk import Service
 
 
@@ -147,8 +147,9 @@ async def test_an_error_without_a_class_keeps_its_code(service: Service) -> None
 
 
 async def test_a_failed_sample(service: Service) -> None:
-    service.backend.failure = errors.RowFailed("sample 0 is not finite", index=0)
-    assert type(await service.error(lambda client: client.generate("tiny"))) is RowFailed
+    service.backend.failure = errors.RowFailed("sample 4 is not finite", index=4)
+    error = await service.error(lambda client: client.generate("tiny", index=4))
+    assert (type(error), error.index) == (RowFailed, 4)
     assert len(service.backend.submitted) == 1
 
 
@@ -198,6 +199,10 @@ async def test_one_model_with_everything_about_it(service: Service) -> None:
         "fake",
         "5eed",
     )
+    assert (model.provider, model.precision) == ("FakeProvider", "float16")
+    assert model.fallback == {"main": {"Shape": 2, "Gather": 1}}
+    assert (model.certificate, model.state_bytes) == ({"main": (1, 8)}, 4096)
+    assert model.operations["vary"].params["sampler"].alternatives == ALTERNATIVES
     generate = model.operations["generate"]
     assert generate.previews
     assert generate.determinism == "exact"
@@ -304,7 +309,7 @@ async def test_a_stream_that_is_refused(service: Service) -> None:
 async def test_a_stream_that_fails_on_its_way(service: Service) -> None:
     service.backend.failure = errors.RowFailed("sample 0 is not finite", index=0)
     error = await service.error(lambda client: client.stream("tiny").result())
-    assert (type(error), error.message) == (RowFailed, "sample 0 is not finite")
+    assert (type(error), error.message, error.index) == (RowFailed, "sample 0 is not finite", 0)
     assert error.request_id is not None
 
 

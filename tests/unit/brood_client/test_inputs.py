@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from brood_client import Content, InvalidArgument
-from brood_client._inputs import tensor_of
+from brood_client._inputs import as_dtype, tensor_of
 
 
 def back(tensor: dict[str, Any]) -> Any:
@@ -74,6 +74,35 @@ def test_what_is_no_number_is_not_sent(value: Any, found: str) -> None:
     with pytest.raises(InvalidArgument, match=rf"inputs\.image: {found}.* is not allowed; allowed: ") as caught:
         tensor_of("image", value)
     assert caught.value.field == "inputs.image"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "dtype", "kept"),
+    [
+        ([0, 1], "float32", True),
+        ([0.1, 2.5], "float32", True),
+        ([1e39], "float32", False),
+        ([0, 255], "uint8", True),
+        ([-1], "uint8", False),
+        ([0.5], "int64", False),
+        ([2.0], "int64", True),
+        ([0, 1], "bool", True),
+        ([2], "bool", False),
+        ([True], "float32", False),
+    ],
+)
+def test_lists_take_the_dtype_that_is_declared_if_that_keeps_them(numbers: list[float], dtype: str, kept: bool) -> None:
+    loose = tensor_of("image", numbers)
+    fitted = as_dtype(loose, dtype)
+    assert (fitted["dtype"] == dtype) == kept
+    np.testing.assert_array_equal(back(dict(fitted)), np.asarray(numbers, dtype if kept else None))
+
+
+def test_a_file_that_claims_to_be_huge() -> None:
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": (2**30, 2**30)})
+    with pytest.raises(InvalidArgument, match=r"inputs\.image: a file of .* that cannot be read"):
+        tensor_of("image", stream.getvalue())
 
 
 def test_a_file_that_is_not_there() -> None:

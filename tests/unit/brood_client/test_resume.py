@@ -47,6 +47,13 @@ def test_runs_of_missing_neighbours_are_asked_for_one_after_the_other() -> None:
     assert parts == [(10, 2, 7, 3), (14, 2, 7, 3), (17, 1, 7, 3)]
 
 
+@pytest.mark.parametrize("n", [10**15, 0, -1])
+def test_any_number_is_asked_for(n: int) -> None:
+    whole = Resume(request(n))
+    assert whole.missing
+    assert whole.part({}).n == n
+
+
 def test_nothing_is_told_twice() -> None:
     whole = Resume(request(3))
     whole.part({})

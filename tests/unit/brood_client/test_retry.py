@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from brood_client import BroodError, DeadlineExceeded
+from brood_client import BroodError, DeadlineExceeded, InvalidArgument
 from brood_client._errors import error_of
 from brood_client._retry import Attempts, wait_s
 
@@ -60,6 +62,18 @@ def test_the_time_that_is_left() -> None:
     left = Attempts(4, 5.0).left_s
     assert left is not None
     assert 4.0 < left <= 5.0
-    late = Attempts(4, -1.0, failures=1)
+    late = Attempts(4, 1e-9, failures=1)
     with pytest.raises(DeadlineExceeded):
         _ = late.left_s
+
+
+def test_the_first_try_is_always_made() -> None:
+    left = Attempts(4, 1e-9).left_s
+    assert left is not None
+    assert left <= 0
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1.0, float("nan"), "5"])
+def test_a_timeout_that_is_none(timeout_s: Any) -> None:
+    with pytest.raises(InvalidArgument, match=r"timeout_s: .* is not allowed; allowed: seconds, more than 0, or None"):
+        Attempts(4, timeout_s)

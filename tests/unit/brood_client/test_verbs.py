@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from brood_client import Client, Generation, Sample
+from brood_client import Client, Generation, Model, Sample
 from brood_client._request import Request
 
 
@@ -23,6 +23,10 @@ class FakeTransport:
         self.asked.append(request)
         samples = (Sample(request.index, request.seed, {}),)
         return Generation("id", request.model, 1, request.operation, request.seed, "exact", samples)
+
+    def model(self, name: str, version: int | None, left_s: float | None) -> Model:
+        """See `Transport`."""
+        return Model(name, 1, "ready")
 
 
 @pytest.mark.parametrize(

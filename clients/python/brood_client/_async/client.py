@@ -11,19 +11,21 @@ from typing import Self, Unpack
 
 from brood_client._async.stream import AsyncStream
 from brood_client._async.transport import transport_to
+from brood_client._checks import check_request_id, check_text, check_whole
 from brood_client._endpoint import endpoint_of
 from brood_client._errors import BroodError
 from brood_client._events import Event, Sample
 from brood_client._generation import Generation
 from brood_client._inputs import Given
-from brood_client._models import Model
+from brood_client._models import Change, Model
 from brood_client._pause import apause
 from brood_client._progress import Bar
-from brood_client._request import TIMEOUT_S, Options, Request, request_of, with_inputs, with_params
+from brood_client._request import TIMEOUT_S, Options, Request, fitted, request_of, with_inputs, with_params
 from brood_client._resume import Resume
 from brood_client._retry import Attempts
 
 ASKING_S = 10.0  # for what the server knows without working
+LOADING_S = 600.0  # for a model to be fetched, loaded and tried out
 
 
 class AsyncClient:
@@ -83,6 +85,7 @@ class AsyncClient:
         attempts = Attempts(self._retries, timeout_s)
         while True:
             try:
+                request = await self._fitted(request, attempts.left_s)
                 return await self._transport.generate(request, attempts.left_s)
             except BroodError as error:
                 await apause(attempts.wait_s(error))
@@ -209,11 +212,52 @@ class AsyncClient:
 
         Raises:
             ModelNotFound: there is none.
+            InvalidArgument: it is no name, or no number of a version.
         """
+        check_text("model", name)
+        if version is not None:
+            check_whole("version", version)
         attempts = Attempts(self._retries, timeout_s)
         while True:
             try:
                 return await self._transport.model(name, version, attempts.left_s)
+            except BroodError as error:
+                await apause(attempts.wait_s(error))
+
+    async def load_model(
+        self, name: str, version: int | None = None, *, timeout_s: float | None = LOADING_S
+    ) -> list[Model]:
+        """Have a model loaded, and wait: its versions then. The server must allow it, and the key have scope admin.
+
+        Args:
+            name: of the model.
+            version: this one; None: those that are wanted and not ready.
+            timeout_s: to wait.
+
+        Raises:
+            ModelNotFound: the server's store has none.
+            ModelUnavailable: it cannot be loaded; the message says why.
+            PermissionDenied: this is not allowed.
+        """
+        return await self._changed("load", name, version, timeout_s)
+
+    async def unload_model(
+        self, name: str, version: int | None = None, *, timeout_s: float | None = ASKING_S
+    ) -> list[Model]:
+        """Have one version of a model let go of, or all; what runs goes on to its end. See `load_model`."""
+        return await self._changed("unload", name, version, timeout_s)
+
+    async def reload_model(
+        self, name: str, version: int | None = None, *, timeout_s: float | None = LOADING_S
+    ) -> list[Model]:
+        """As `load_model`; and where the store has other bytes than those that serve, they take their place."""
+        return await self._changed("reload", name, version, timeout_s)
+
+    async def _changed(self, change: Change, name: str, version: int | None, timeout_s: float | None) -> list[Model]:
+        attempts = Attempts(self._retries, timeout_s)
+        while True:
+            try:
+                return await self._transport.change(change, name, version, attempts.left_s)
             except BroodError as error:
                 await apause(attempts.wait_s(error))
 
@@ -223,6 +267,7 @@ class AsyncClient:
         Args:
             request_id: `Accepted.id`, or the ``request_id`` that was given.
         """
+        check_request_id("id", request_id)
         attempts = Attempts(self._retries, timeout_s)
         while True:
             try:
@@ -254,6 +299,7 @@ class AsyncClient:
         whole, attempts = Resume(request), Attempts(self._retries, timeout_s)
         while whole.missing:
             try:
+                whole.request = await self._fitted(whole.request, attempts.left_s)
                 part = whole.part(await self._axes(whole, attempts))
                 async with aclosing(self._transport.stream(part, attempts.left_s)) as events:
                     async for event in events:
@@ -266,6 +312,14 @@ class AsyncClient:
                 if whole.missing:
                     await apause(attempts.wait_s(error))
         yield whole.done()
+
+    async def _fitted(self, request: Request, left_s: float | None) -> Request:
+        """The request with lists of numbers in the dtypes that the model declares; arrays have their own."""
+        if not request.loose:
+            return request
+        operations = (await self._transport.model(request.model, request.version, left_s)).operations
+        operation = operations.get(request.operation)
+        return fitted(request, {name: given.dtype for name, given in operation.inputs.items()} if operation else {})
 
     async def _axes(self, whole: Resume, attempts: Attempts) -> Mapping[str, int]:
         """How many axes each input of a generation has for one sample, if that matters now."""

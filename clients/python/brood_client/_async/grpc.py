@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import grpc
 
 from brood.protocol.wire import generator_pb2 as pb
 from brood.protocol.wire.generator_pb2_grpc import GeneratorStub
-from brood_client._channels import aclose_channel, aopen_channel
+from brood_client._channels import Metadata, aanswered, aclose_channel, aopen_channel
 from brood_client._endpoint import Endpoint, patience_s
 from brood_client._errors import error_of
 from brood_client._events import Done, Event
 from brood_client._generation import Generation
 from brood_client._messages import event_of, generation_of, message_of, model_of
-from brood_client._models import Model
-from brood_client._request import Request
+from brood_client._models import Change, Model
+from brood_client._request import REPLAYED, Request
 from brood_client._status import translated
 
 
@@ -39,16 +40,17 @@ class AsyncGrpc:
 
     async def generate(self, request: Request, left_s: float | None) -> Generation:
         """See `AsyncTransport`."""
-        message, metadata = message_of(request, left_s), self._named(request.request_id)
+        message, metadata = message_of(request, left_s), self._named(request)
         try:
-            answer = await self._connection.stub.Generate(message, timeout=patience_s(left_s), metadata=metadata)
+            method = self._connection.stub.Generate
+            answer, trailers = await aanswered(method, message, patience_s(left_s), metadata)
         except grpc.RpcError as error:
             raise translated(error) from error
-        return generation_of(answer)
+        return replace(generation_of(answer), replayed=REPLAYED in trailers)
 
     async def stream(self, request: Request, left_s: float | None) -> AsyncGenerator[Event, None]:
         """See `AsyncTransport`."""
-        message, metadata = message_of(request, left_s), self._named(request.request_id)
+        message, metadata = message_of(request, left_s), self._named(request)
         call = self._connection.stub.GenerateStream(message, timeout=patience_s(left_s), metadata=metadata)
         whole = False
         try:
@@ -82,6 +84,16 @@ class AsyncGrpc:
         except grpc.RpcError as error:
             raise translated(error) from error
 
+    async def change(self, change: Change, name: str, version: int | None, left_s: float | None) -> list[Model]:
+        """See `AsyncTransport`."""
+        message, stub = pb.ChangeModelRequest(model=name, version=version), self._connection.stub
+        method = {"load": stub.LoadModel, "unload": stub.UnloadModel, "reload": stub.ReloadModel}[change]
+        try:
+            answer = await method(message, timeout=patience_s(left_s), metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise translated(error) from error
+        return [model_of(model) for model in answer.models]
+
     async def cancel(self, request_id: str, left_s: float | None) -> bool:
         """See `AsyncTransport`."""
         message = pb.CancelRequest(id=request_id)
@@ -103,5 +115,5 @@ class AsyncGrpc:
                 self._opened = _Connection(self._endpoint)
             return self._opened
 
-    def _named(self, request_id: str) -> tuple[tuple[str, str], ...]:
-        return (*self._metadata, ("x-request-id", request_id))
+    def _named(self, request: Request) -> Metadata:
+        return (*self._metadata, *request.names().items())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from urllib.parse import quote
 
 import httpx
@@ -13,8 +15,8 @@ from brood_client._errors import error_of
 from brood_client._events import Done, Event
 from brood_client._generation import Generation
 from brood_client._json import answer_of, body_of, event_of, generation_of, model_of, models_of, translated
-from brood_client._models import Model
-from brood_client._request import Request
+from brood_client._models import Change, Model
+from brood_client._request import REPLAYED, Request
 from brood_client._sse import SseParser
 
 GENERATIONS, MODELS = "/v1/generations", "/v1/models"
@@ -36,14 +38,13 @@ class AsyncHttp:
 
     async def generate(self, request: Request, left_s: float | None) -> Generation:
         """See `AsyncTransport`."""
-        headers = {"x-request-id": request.request_id, "accept": "application/json"}
-        return answer_of(
-            await self._call("POST", GENERATIONS, left_s, headers, body_of(request, left_s)), generation_of
-        )
+        headers = {**request.names(), "accept": "application/json"}
+        response = await self._call("POST", GENERATIONS, left_s, headers, body_of(request, left_s))
+        return replace(answer_of(response, generation_of), replayed=REPLAYED in response.headers)
 
     async def stream(self, request: Request, left_s: float | None) -> AsyncGenerator[Event, None]:
         """See `AsyncTransport`."""
-        headers = {"x-request-id": request.request_id, "accept": EVENTS}
+        headers = {**request.names(), "accept": EVENTS}
         body, patience = body_of(request, left_s, stream=True), _timeout(left_s, SILENCE_S)
         parser, whole = SseParser(), False
         with self._errors(left_s, SILENCE_S):
@@ -68,6 +69,12 @@ class AsyncHttp:
         """See `AsyncTransport`."""
         query = "" if version is None else f"?version={version}"
         return answer_of(await self._call("GET", f"{MODELS}/{quote(name, safe='')}{query}", left_s), model_of)
+
+    async def change(self, change: Change, name: str, version: int | None, left_s: float | None) -> list[Model]:
+        """See `AsyncTransport`."""
+        body = json.dumps({} if version is None else {"version": version}).encode()
+        path = f"{MODELS}/{quote(name, safe='')}/{change}"
+        return answer_of(await self._call("POST", path, left_s, body=body), models_of)
 
     async def cancel(self, request_id: str, left_s: float | None) -> bool:
         """See `AsyncTransport`."""

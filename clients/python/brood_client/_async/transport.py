@@ -8,7 +8,7 @@ from typing import Protocol
 from brood_client._endpoint import Endpoint
 from brood_client._events import Event
 from brood_client._generation import Generation
-from brood_client._models import Model
+from brood_client._models import Change, Model
 from brood_client._request import Request
 
 
@@ -25,6 +25,8 @@ class AsyncTransport(Protocol):
     async def models(self, left_s: float | None) -> list[Model]: ...
 
     async def model(self, name: str, version: int | None, left_s: float | None) -> Model: ...
+
+    async def change(self, change: Change, name: str, version: int | None, left_s: float | None) -> list[Model]: ...
 
     async def cancel(self, request_id: str, left_s: float | None) -> bool: ...
 

@@ -10,21 +10,23 @@ from os import PathLike
 from types import TracebackType
 from typing import Self, Unpack
 
+from brood_client._checks import check_request_id, check_text, check_whole
 from brood_client._endpoint import endpoint_of
 from brood_client._errors import BroodError
 from brood_client._events import Event, Sample
 from brood_client._generation import Generation
 from brood_client._inputs import Given
-from brood_client._models import Model
+from brood_client._models import Change, Model
 from brood_client._pause import pause
 from brood_client._progress import Bar
-from brood_client._request import TIMEOUT_S, Options, Request, request_of, with_inputs, with_params
+from brood_client._request import TIMEOUT_S, Options, Request, fitted, request_of, with_inputs, with_params
 from brood_client._resume import Resume
 from brood_client._retry import Attempts
 from brood_client._sync.stream import Stream
 from brood_client._sync.transport import transport_to
 
 ASKING_S = 10.0  # for what the server knows without working
+LOADING_S = 600.0  # for a model to be fetched, loaded and tried out
 
 
 class Client:
@@ -84,6 +86,7 @@ class Client:
         attempts = Attempts(self._retries, timeout_s)
         while True:
             try:
+                request = self._fitted(request, attempts.left_s)
                 return self._transport.generate(request, attempts.left_s)
             except BroodError as error:
                 pause(attempts.wait_s(error))
@@ -208,11 +211,48 @@ class Client:
 
         Raises:
             ModelNotFound: there is none.
+            InvalidArgument: it is no name, or no number of a version.
         """
+        check_text("model", name)
+        if version is not None:
+            check_whole("version", version)
         attempts = Attempts(self._retries, timeout_s)
         while True:
             try:
                 return self._transport.model(name, version, attempts.left_s)
+            except BroodError as error:
+                pause(attempts.wait_s(error))
+
+    def load_model(self, name: str, version: int | None = None, *, timeout_s: float | None = LOADING_S) -> list[Model]:
+        """Have a model loaded, and wait: its versions then. The server must allow it, and the key have scope admin.
+
+        Args:
+            name: of the model.
+            version: this one; None: those that are wanted and not ready.
+            timeout_s: to wait.
+
+        Raises:
+            ModelNotFound: the server's store has none.
+            ModelUnavailable: it cannot be loaded; the message says why.
+            PermissionDenied: this is not allowed.
+        """
+        return self._changed("load", name, version, timeout_s)
+
+    def unload_model(self, name: str, version: int | None = None, *, timeout_s: float | None = ASKING_S) -> list[Model]:
+        """Have one version of a model let go of, or all; what runs goes on to its end. See `load_model`."""
+        return self._changed("unload", name, version, timeout_s)
+
+    def reload_model(
+        self, name: str, version: int | None = None, *, timeout_s: float | None = LOADING_S
+    ) -> list[Model]:
+        """As `load_model`; and where the store has other bytes than those that serve, they take their place."""
+        return self._changed("reload", name, version, timeout_s)
+
+    def _changed(self, change: Change, name: str, version: int | None, timeout_s: float | None) -> list[Model]:
+        attempts = Attempts(self._retries, timeout_s)
+        while True:
+            try:
+                return self._transport.change(change, name, version, attempts.left_s)
             except BroodError as error:
                 pause(attempts.wait_s(error))
 
@@ -222,6 +262,7 @@ class Client:
         Args:
             request_id: `Accepted.id`, or the ``request_id`` that was given.
         """
+        check_request_id("id", request_id)
         attempts = Attempts(self._retries, timeout_s)
         while True:
             try:
@@ -251,6 +292,7 @@ class Client:
         whole, attempts = Resume(request), Attempts(self._retries, timeout_s)
         while whole.missing:
             try:
+                whole.request = self._fitted(whole.request, attempts.left_s)
                 part = whole.part(self._axes(whole, attempts))
                 with closing(self._transport.stream(part, attempts.left_s)) as events:
                     for event in events:
@@ -263,6 +305,14 @@ class Client:
                 if whole.missing:
                     pause(attempts.wait_s(error))
         yield whole.done()
+
+    def _fitted(self, request: Request, left_s: float | None) -> Request:
+        """The request with lists of numbers in the dtypes that the model declares; arrays have their own."""
+        if not request.loose:
+            return request
+        operations = (self._transport.model(request.model, request.version, left_s)).operations
+        operation = operations.get(request.operation)
+        return fitted(request, {name: given.dtype for name, given in operation.inputs.items()} if operation else {})
 
     def _axes(self, whole: Resume, attempts: Attempts) -> Mapping[str, int]:
         """How many axes each input of a generation has for one sample, if that matters now."""

@@ -5,19 +5,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
+from dataclasses import replace
 
 import grpc
 
 from brood.protocol.wire import generator_pb2 as pb
 from brood.protocol.wire.generator_pb2_grpc import GeneratorStub
-from brood_client._channels import close_channel, open_channel
+from brood_client._channels import Metadata, answered, close_channel, open_channel
 from brood_client._endpoint import Endpoint, patience_s
 from brood_client._errors import error_of
 from brood_client._events import Done, Event
 from brood_client._generation import Generation
 from brood_client._messages import event_of, generation_of, message_of, model_of
-from brood_client._models import Model
-from brood_client._request import Request
+from brood_client._models import Change, Model
+from brood_client._request import REPLAYED, Request
 from brood_client._status import translated
 
 
@@ -40,16 +41,17 @@ class Grpc:
 
     def generate(self, request: Request, left_s: float | None) -> Generation:
         """See `Transport`."""
-        message, metadata = message_of(request, left_s), self._named(request.request_id)
+        message, metadata = message_of(request, left_s), self._named(request)
         try:
-            answer = self._connection.stub.Generate(message, timeout=patience_s(left_s), metadata=metadata)
+            method = self._connection.stub.Generate
+            answer, trailers = answered(method, message, patience_s(left_s), metadata)
         except grpc.RpcError as error:
             raise translated(error) from error
-        return generation_of(answer)
+        return replace(generation_of(answer), replayed=REPLAYED in trailers)
 
     def stream(self, request: Request, left_s: float | None) -> Generator[Event, None]:
         """See `Transport`."""
-        message, metadata = message_of(request, left_s), self._named(request.request_id)
+        message, metadata = message_of(request, left_s), self._named(request)
         call = self._connection.stub.GenerateStream(message, timeout=patience_s(left_s), metadata=metadata)
         whole = False
         try:
@@ -83,6 +85,16 @@ class Grpc:
         except grpc.RpcError as error:
             raise translated(error) from error
 
+    def change(self, change: Change, name: str, version: int | None, left_s: float | None) -> list[Model]:
+        """See `Transport`."""
+        message, stub = pb.ChangeModelRequest(model=name, version=version), self._connection.stub
+        method = {"load": stub.LoadModel, "unload": stub.UnloadModel, "reload": stub.ReloadModel}[change]
+        try:
+            answer = method(message, timeout=patience_s(left_s), metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise translated(error) from error
+        return [model_of(model) for model in answer.models]
+
     def cancel(self, request_id: str, left_s: float | None) -> bool:
         """See `Transport`."""
         message = pb.CancelRequest(id=request_id)
@@ -104,5 +116,5 @@ class Grpc:
                 self._opened = _Connection(self._endpoint)
             return self._opened
 
-    def _named(self, request_id: str) -> tuple[tuple[str, str], ...]:
-        return (*self._metadata, ("x-request-id", request_id))
+    def _named(self, request: Request) -> Metadata:
+        return (*self._metadata, *request.names().items())

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from urllib.parse import quote
 
 import httpx
@@ -14,8 +16,8 @@ from brood_client._errors import error_of
 from brood_client._events import Done, Event
 from brood_client._generation import Generation
 from brood_client._json import answer_of, body_of, event_of, generation_of, model_of, models_of, translated
-from brood_client._models import Model
-from brood_client._request import Request
+from brood_client._models import Change, Model
+from brood_client._request import REPLAYED, Request
 from brood_client._sse import SseParser
 
 GENERATIONS, MODELS = "/v1/generations", "/v1/models"
@@ -37,12 +39,13 @@ class Http:
 
     def generate(self, request: Request, left_s: float | None) -> Generation:
         """See `Transport`."""
-        headers = {"x-request-id": request.request_id, "accept": "application/json"}
-        return answer_of(self._call("POST", GENERATIONS, left_s, headers, body_of(request, left_s)), generation_of)
+        headers = {**request.names(), "accept": "application/json"}
+        response = self._call("POST", GENERATIONS, left_s, headers, body_of(request, left_s))
+        return replace(answer_of(response, generation_of), replayed=REPLAYED in response.headers)
 
     def stream(self, request: Request, left_s: float | None) -> Generator[Event, None]:
         """See `Transport`."""
-        headers = {"x-request-id": request.request_id, "accept": EVENTS}
+        headers = {**request.names(), "accept": EVENTS}
         body, patience = body_of(request, left_s, stream=True), _timeout(left_s, SILENCE_S)
         parser, whole = SseParser(), False
         with self._errors(left_s, SILENCE_S):
@@ -67,6 +70,12 @@ class Http:
         """See `Transport`."""
         query = "" if version is None else f"?version={version}"
         return answer_of(self._call("GET", f"{MODELS}/{quote(name, safe='')}{query}", left_s), model_of)
+
+    def change(self, change: Change, name: str, version: int | None, left_s: float | None) -> list[Model]:
+        """See `Transport`."""
+        body = json.dumps({} if version is None else {"version": version}).encode()
+        path = f"{MODELS}/{quote(name, safe='')}/{change}"
+        return answer_of(self._call("POST", path, left_s, body=body), models_of)
 
     def cancel(self, request_id: str, left_s: float | None) -> bool:
         """See `Transport`."""

@@ -9,7 +9,7 @@ from typing import Protocol
 from brood_client._endpoint import Endpoint
 from brood_client._events import Event
 from brood_client._generation import Generation
-from brood_client._models import Model
+from brood_client._models import Change, Model
 from brood_client._request import Request
 
 
@@ -26,6 +26,8 @@ class Transport(Protocol):
     def models(self, left_s: float | None) -> list[Model]: ...
 
     def model(self, name: str, version: int | None, left_s: float | None) -> Model: ...
+
+    def change(self, change: Change, name: str, version: int | None, left_s: float | None) -> list[Model]: ...
 
     def cancel(self, request_id: str, left_s: float | None) -> bool: ...
 
