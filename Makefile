@@ -10,12 +10,16 @@ TEST_READY := $(VENV)/.ready-test
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test test-compat lint types layers protos sync-client reference clean
+.PHONY: help setup serve test test-compat test-deploy test-image bench bench-peers lint types layers protos sync-client reference clean
 
 help:
 	@echo "make serve    set up what serving needs and serve the shipped models (ARGS='--http-port 8080' is handed on)"
 	@echo "make test     set up what development needs and run all tests (ARGS='-k vae' is handed on)"
 	@echo "make test-compat  run the clients of others, each in an environment of its own, against a server (ARGS=triton: one)"
+	@echo "make test-deploy  alerts by promtool, dashboards by a real Prometheus against a server under load"
+	@echo "make test-image  build the image with Docker and try it (BASE=image: on another base; BUILD='--network host': more words)"
+	@echo "make bench    measure brood under load, about ten minutes on a quiet machine (ARGS='--only dcgan' is handed on)"
+	@echo "make bench-peers  measure it beside mosec, Triton, LitServe, BentoML and Ray Serve, about fifty minutes"
 	@echo "make setup    set up what development needs"
 	@echo "make lint     ruff, and generated code is up to date"
 	@echo "make types    mypy --strict"
@@ -54,12 +58,30 @@ test: $(TEST_READY)
 test-compat: $(TEST_READY)
 	$(BIN)/python tests/compat/run.py $(ARGS)
 
+test-deploy: $(TEST_READY)
+	@command -v promtool >/dev/null && command -v prometheus >/dev/null || { \
+	  echo "== installing Prometheus"; apt-get install -y -qq --no-install-recommends prometheus; } || { \
+	  echo "error: put prometheus and promtool into the PATH (on Debian, as root: apt-get install prometheus)" >&2; exit 1; }
+	$(BIN)/pytest -m tools tests/deploy $(ARGS)
+
+test-image: $(TEST_READY)
+	docker build -f deploy/docker/Dockerfile $(if $(BASE),--build-arg BASE=$(BASE)) $(BUILD) -t brood:test .
+	IMAGE=brood:test $(BIN)/pytest -m docker tests/deploy $(ARGS)
+
+bench: $(TEST_READY)
+	$(BIN)/python tests/bench/bench_serving.py $(ARGS)
+
+bench-peers: $(TEST_READY)
+	$(BIN)/python tests/bench/peers/run.py $(ARGS)
+
 lint: $(TEST_READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python scripts/protos.py --check
 	$(BIN)/python scripts/unasync.py --check
 	$(BIN)/python scripts/reference.py --check
+	$(BIN)/python scripts/observability.py --check
+	$(BIN)/python scripts/chart_readme.py --check
 
 types: $(TEST_READY)
 	$(BIN)/mypy service exporters clients/python tests scripts

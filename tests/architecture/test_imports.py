@@ -51,13 +51,17 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 def test_everything_below_serve_works_without_ray() -> None:
-    parts = ("frontends", "dataplane", "host", "engine", "store", "media", "observe", "program", "runtimes")
-    loaded(*(f"brood.{part}" for part in parts), skipped=("brood.runtimes.torchscript",), missing=("ray",))
+    parts = ("frontends", "dataplane", "remote", "host", "engine", "store", "media", "observe", "program", "runtimes")
+    loaded(
+        *(f"brood.{part}" for part in parts),
+        skipped=("brood.runtimes.torchscript", "brood.runtimes.pt2"),
+        missing=("ray",),
+    )
 
 
 def test_a_server_of_onnx_bundles_works_without_torch() -> None:
     parts = ("brood.cli", "brood.serve", "brood.frontends", "brood.dataplane", "brood.host", "brood.runtimes")
-    loaded(*parts, skipped=("brood.runtimes.torchscript",), missing=("torch",))
+    loaded(*parts, skipped=("brood.runtimes.torchscript", "brood.runtimes.pt2"), missing=("torch",))
 
 
 def test_the_client_needs_no_service() -> None:

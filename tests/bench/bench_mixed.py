@@ -39,6 +39,7 @@ from brood.protocol.requests import Generation
 from brood.runtimes.base import RuntimeOptions
 from brood.runtimes.load import load_graphs
 from brood.store.store import find_bundles, read_bundle, zoo_root
+from brood.store.wanted import wanted
 
 RESULTS = Path(__file__).parent / "results"
 CORES = len(os.sched_getaffinity(0))
@@ -114,7 +115,7 @@ class Bench:
     @contextlib.asynccontextmanager
     async def brood(self) -> AsyncIterator[Make]:
         """The engine, as a server has it."""
-        host = Host(HostOptions(models=self.models, names=(self.model,), threads=CORES), Quiet())
+        host = Host(HostOptions(models=self.models, wanted=wanted({}, [self.model]), threads=CORES), Quiet())
         await host.start()
 
         async def make(request: Generation) -> object:

@@ -141,6 +141,9 @@ def ready(name: str = "tiny", version: int = 1) -> ModelStatus:
         numerics_id="5eed",
         certificate={"main": (1, 8)},
         device="fake",
+        provider="FakeProvider",
+        precision="float16",
+        fallback={"main": {"Shape": 2, "Gather": 1}},
         state_bytes=4096,
     )
 
@@ -203,6 +206,8 @@ class FakeBackend:
 
     def __init__(self, statuses: Sequence[ModelStatus] = STATUSES) -> None:
         self.statuses = statuses
+        self.wrong: Sequence[str] = ()  # what `problems` says
+        self.reloaded: list[tuple[str, int | None]] = []
         self.clock = 100.0
         self.held: asyncio.Event | None = None
         self.failure: BroodError | None = None
@@ -229,19 +234,34 @@ class FakeBackend:
         self.submitted.append(generation)
         return self._run(generation)
 
-    async def load(self, name: str) -> None:
+    async def load(self, name: str, version: int | None = None) -> None:
         """See `Backend.load`: whatever is known becomes ready."""
-        self._become(name, "ready")
+        self._become(name, version, "ready")
 
-    async def unload(self, name: str) -> None:
+    async def unload(self, name: str, version: int | None = None) -> None:
         """See `Backend.unload`."""
-        self._become(name, "unloaded")
+        self._become(name, version, "unloaded")
 
-    def _become(self, name: str, state: ModelState) -> None:
-        if name not in {status.name for status in self.statuses}:
+    async def reload(self, name: str, version: int | None = None) -> None:
+        """See `Backend.reload`."""
+        self._become(name, version, "ready")
+        self.reloaded.append((name, version))
+
+    def problems(self) -> Sequence[str]:
+        """See `Backend.problems`."""
+        return self.wrong
+
+    def _become(self, name: str, version: int | None, state: ModelState) -> None:
+        there = {status.version for status in self.statuses if status.name == name}
+        if not there:
             raise ModelNotFound(f"model: there is no {name!r} here", field="model")
+        if version is not None and version not in there:
+            raise ModelNotFound(f"version: {name} has no version {version} here", field="version")
         self.statuses = [
-            replace(status, state=state, reason="") if status.name == name else status for status in self.statuses
+            replace(status, state=state, reason="")
+            if status.name == name and version in (None, status.version)
+            else status
+            for status in self.statuses
         ]
 
     def cancel(self, request_id: str) -> bool:

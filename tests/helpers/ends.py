@@ -27,6 +27,12 @@ class Ends:
         self.seen.append(end)
         self._new.put_nowait(end)
 
+    def rejected(self, model: str, operation: str, protocol: str, reason: str) -> None:
+        """See `RequestObserver.rejected`."""
+
+    def timed(self, model: str, operation: str, part: str, seconds: float) -> None:
+        """See `RequestObserver.timed`."""
+
     async def next(self) -> End:
         """The end of the first request that has not been asked for yet; waits for it."""
         async with asyncio.timeout(PATIENCE_S):

@@ -22,7 +22,17 @@ class FakeObserver:
     """Keeps what it is told, in order."""
 
     ended: list[Ended] = field(default_factory=list)
+    refused: list[tuple[str, str, str, str]] = field(default_factory=list)  # model, operation, protocol, reason
+    times: list[tuple[str, str, str, float]] = field(default_factory=list)  # model, operation, part, seconds
 
     def finished(self, model: str, operation: str, protocol: str, code: str, seconds: float, rows: int) -> None:
         """See `RequestObserver.finished`."""
         self.ended.append(Ended(model, operation, protocol, code, seconds, rows))
+
+    def rejected(self, model: str, operation: str, protocol: str, reason: str) -> None:
+        """See `RequestObserver.rejected`."""
+        self.refused.append((model, operation, protocol, reason))
+
+    def timed(self, model: str, operation: str, part: str, seconds: float) -> None:
+        """See `RequestObserver.timed`."""
+        self.times.append((model, operation, part, seconds))

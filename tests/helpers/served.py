@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -104,6 +105,12 @@ def _found(pattern: str, text: str) -> str:
     match = re.search(pattern, text)
     assert match, text
     return match[1]
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that nobody listens on."""
+    with socket.create_server((host, 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def eventually(look: Callable[[], T], within_s: float) -> T:

@@ -9,10 +9,11 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from brood.protocol.manifest import Graph
-from brood.runtimes.base import LoadedGraph
+from brood.runtimes.base import LoadedGraph, Placement
 from brood.runtimes.onnx_graph import OnnxDeviceGraph, OnnxGraph
 from helpers.slot_graphs import SUMS, slot_spec
 
+HERE = Placement("CPUExecutionProvider", "float32")
 TYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64}
 NODES: dict[str, list[tuple[str, list[str], str, dict[str, Any]]]] = {
     "half": [
@@ -49,7 +50,7 @@ def _graph(name: str, device: str | None) -> OnnxGraph:
     settings.log_severity_level = 4
     settings.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(_model(name, spec), settings, providers=["CPUExecutionProvider"])
-    return OnnxGraph(spec, session) if device is None else OnnxDeviceGraph(spec, session, device)
+    return OnnxGraph(spec, session, HERE) if device is None else OnnxDeviceGraph(spec, session, HERE, device, 0)
 
 
 def _model(name: str, spec: Graph) -> bytes:

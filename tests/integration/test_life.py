@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import signal
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from helpers.served import Served
+from brood_client import Client
+from helpers.served import Served, eventually
 
 pytestmark = pytest.mark.ray
 
@@ -32,6 +34,33 @@ def test_stop_leaves_nothing_and_restart_works_at_once(store: Path) -> None:
     code, out, _ = second.stop(signal.SIGINT, group=True)
     assert (code, out) == (0, "stopping\nstopped\n")
     assert [process for process in started if _runs(process)] == []
+
+
+def test_a_split_server_ends_when_its_requests_have(store: Path) -> None:
+    before = _run_directories()
+    served = Served("--models", str(store), "--model", "steps", "--topology", "split", "--threads", "1")
+    started = served.processes()
+    assert all(any(name in " ".join(process.cmdline()) for process in started) for name in ("ingress", "generator"))
+    url = f"http://127.0.0.1:{served.http_port}"
+    with ThreadPoolExecutor(1) as other, Client(url, retries=0) as client:
+        with client.stream("steps", n=64, seed=1, params={"steps": 2000}) as stream:
+            assert next(iter(stream)) is not None
+            stopping = other.submit(served.stop, signal.SIGTERM)
+            eventually(lambda: _refused(url), within_s=10)
+            assert len(stream.result().samples) == 64
+        code, out, error = stopping.result()
+    assert (code, out) == (0, "stopping\nstopped\n")
+    assert "Traceback" not in error
+    assert [process for process in started if _runs(process)] == []
+    assert _run_directories() == before
+
+
+def _refused(url: str) -> bool:
+    """Whether a server takes no more requests, or listens no more."""
+    try:
+        return httpx.get(f"{url}/readyz").status_code == 503
+    except httpx.ConnectError:
+        return True
 
 
 def _run_directories() -> set[Path]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from brood import __version__
+from brood.cli.bench import bench
 from brood.cli.certify import certify
+from brood.cli.config import config
 from brood.cli.generate import generate
 from brood.cli.keys import keys
 from brood.cli.models import models
@@ -20,5 +22,5 @@ def main() -> None:
     """Serve trained deep generative models."""
 
 
-for command in (serve, keys, models, verify, certify, generate, simulate):
+for command in (serve, config, keys, models, verify, certify, generate, simulate, bench):
     main.add_command(command)

@@ -26,12 +26,18 @@ if TYPE_CHECKING:
 @click.option(
     "--threads", type=click.IntRange(min=1), multiple=True, help="within one graph call; repeatable  [default: 1]"
 )
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:N, tensorrt or tensorrt:N")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="directory to write to  [default: where servers keep them]"
 )
 @click.option("--allow-native", is_flag=True, help="load native code (TorchScript) of a bundle that is not brood's own")
 def certify(
-    names: tuple[str, ...], root: Path | None, threads: tuple[int, ...], out: Path | None, allow_native: bool
+    names: tuple[str, ...],
+    root: Path | None,
+    threads: tuple[int, ...],
+    device: str,
+    out: Path | None,
+    allow_native: bool,
 ) -> None:
     """Find out at which batch sizes models give the same bits, and write it down for servers to find.
 
@@ -44,10 +50,11 @@ def certify(
     from brood.runtimes.base import RuntimeOptions
     from brood.settings import default_cache_dir
 
-    folder = out or _folder(default_cache_dir(), FOLDER)
+    cache_dir = default_cache_dir()
+    folder = out or _folder(cache_dir, FOLDER)
     with one_line(OSError):
         bundles = _bundles(names, root)
-        options = [RuntimeOptions(each) for each in threads or (1,)]
+        options = [RuntimeOptions(each, device, cache_dir=cache_dir) for each in threads or (1,)]
         table, certificates = certificates_table(bundles, options, allow_native)
         for certificate in certificates:
             write_certificate(folder, certificate)

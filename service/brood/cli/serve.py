@@ -24,7 +24,7 @@ def settings_options(command: Command) -> Command:
 
 def _option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
     default = field.get_default(call_default_factory=True, validated_data={})
-    shown = "" if default in (None, (), False) else f"  [default: {default}]"
+    shown = "" if default in (None, (), {}, False) else f"  [default: {default}]"
     text = f"{field.description or name.replace('_', ' ')}{shown}"
     if name == "names":  # a list in the file, a repeated flag here
         return click.option("--model", "names", multiple=True, metavar="NAME", help=f"{text}; repeatable")
@@ -37,14 +37,11 @@ def _option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
 @click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML file of settings")
 @settings_options
 def serve(config: Path | None, **flags: Any) -> None:
-    """Serve models over HTTP and gRPC on this machine, on Ray Serve.
+    """Serve models over HTTP and gRPC on Ray Serve: on this machine, or on a cluster (--address).
 
     Each option can also be set in the environment (BROOD_HTTP_PORT=8000) or in the file (http_port = 8000).
     """
-    try:
-        settings = read_settings({name: value for name, value in flags.items() if value not in (None, ())}, config)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from error
+    settings = given(flags, config)
     from brood.access.file import KeysFileError
     from brood.frontends.servers import PortInUse
     from brood.frontends.tls import TlsError
@@ -53,3 +50,15 @@ def serve(config: Path | None, **flags: Any) -> None:
 
     with one_line(PortInUse, KeysFileError, TlsError, StartFailed, OSError):
         launch(settings)
+
+
+def given(flags: dict[str, Any], config: Path | None) -> Settings:
+    """The settings of a command.
+
+    Raises:
+        click.UsageError: one is unknown or not allowed.
+    """
+    try:
+        return read_settings({name: value for name, value in flags.items() if value not in (None, ())}, config)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error

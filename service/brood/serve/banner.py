@@ -7,7 +7,7 @@ from typing import TextIO
 from brood import __version__
 from brood.access.exposure import is_loopback
 from brood.protocol.models import ModelStatus
-from brood.serve.colocated import NodeStatus, reachable
+from brood.serve.front import NodeStatus, reachable
 from brood.settings import Settings
 
 
@@ -28,7 +28,7 @@ class Banner:
 
     def ready(self, node: NodeStatus, seconds: float) -> None:
         """Where everything is, and a command to paste."""
-        host = _in_url(reachable(self._settings.host))
+        host = _in_url(reachable(node.host))
         scheme = "http" if self._settings.tls_cert is None else "https"
         url = f"{scheme}://{host}:{self._settings.http_port}"
         names = [status.name for status in node.models if status.state == "ready"]

@@ -1,17 +1,27 @@
-"""What Ray Serve sees of a server: its life and its health."""
+"""What Ray Serve sees of a replica with ports: its life and its health."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from brood.observe.logs import set_up_logs
-from brood.settings import Settings, export_variables
+from ray import serve
+from ray.serve.handle import DeploymentHandle, DeploymentResponse
+
+from brood.serve.asking import DirectoryHandle
+from brood.serve.process import begin, here
+from brood.serve.secret import token_of
+from brood.serve.waiting import until
+from brood.settings import Settings
 
 if TYPE_CHECKING:
-    from brood.serve.colocated import NodeStatus
+    from brood.observe.metrics import Metrics
+    from brood.serve.colocated import Colocated
+    from brood.serve.front import NodeStatus
+    from brood.serve.split import Split
 
 log = logging.getLogger(__name__)
 
@@ -21,40 +31,95 @@ class Ingress:
 
     Requests do not pass through Serve: the composition opens its own ports, which carry about ten times the calls of
     the best proxy (measured: docs/ray.md).
+
+    Args:
+        settings: of the server.
+        directory: of a split server; None: everything is in this process.
+        groups: of a split server: generator → its workers.
+        patient: the replica counts as started when it is of use, so that an upgrade does not go on before.
+        shared: see `Front`.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        set_up_logs(settings.log_level, settings.log_format, settings.log_file)
-        if settings.metrics_dir is not None:
-            # Here and not around all of Ray, whose own processes would count into the same files. The variable is read
-            # when the metrics are imported.
-            export_variables({"PROMETHEUS_MULTIPROC_DIR": str(settings.metrics_dir)})
-        from brood.observe.metrics import Metrics
-        from brood.serve.colocated import Colocated
-
-        self._node = Colocated(settings, Metrics())
+    def __init__(
+        self,
+        settings: Settings,
+        directory: DeploymentHandle | None,
+        groups: Mapping[str, DeploymentHandle],
+        *,
+        patient: bool,
+        shared: bool,
+    ) -> None:
+        settings = here(settings)
+        metrics, self._keeper = begin(settings, "ingress", settings.max_backlog_s if directory is None else 0.0)
+        self._patient, self._shared = patient, shared
+        self._waking = {name: _Wake(handle) for name, handle in groups.items()}
+        self._node: Colocated | Split | None = None
         # Serve calls the first health check before the replica counts as started, so a failure to start is told there.
-        self._started = asyncio.ensure_future(self._start())
+        self._started = asyncio.ensure_future(self._start(settings, directory, metrics))
 
-    async def _start(self) -> None:
+    async def _start(self, settings: Settings, directory: DeploymentHandle | None, metrics: Metrics) -> None:
         try:
-            await self._node.start()
+            node = await self._composed(settings, directory, metrics)
+            await node.start()
         except Exception as error:
             log.error("the replica did not start: %s", error)
             raise
+        self._node = node
         log.info("the replica listens, process %d", os.getpid())
+
+    async def _composed(
+        self, settings: Settings, directory: DeploymentHandle | None, metrics: Metrics
+    ) -> Colocated | Split:
+        if directory is None:
+            from brood.serve.colocated import Colocated
+
+            return Colocated(settings, metrics, shared=self._shared)
+        from brood.serve.split import Split
+
+        context = serve.get_replica_context()
+        own_id, token = context.replica_id.unique_id, await asyncio.to_thread(token_of, context.app_name)
+        return Split(own_id, settings, token, DirectoryHandle(directory), self._wake, metrics, shared=self._shared)
+
+    def _wake(self, group: str) -> None:
+        self._waking[group].call()
 
     async def check_health(self) -> None:
         """Raises what is wrong; Serve then replaces the replica."""
         await self._started
-        await self._node.check()
+        assert self._node is not None
+        node = self._node
+        if self._patient:
+            await until(lambda: node.useful)
+            self._patient = False
+        await node.check()
 
     async def status(self) -> NodeStatus:
         """For the supervisor."""
         await self._started
+        assert self._node is not None
         return self._node.status()
 
     async def __del__(self) -> None:
         """Serve awaits this when it stops the replica."""
-        await self._node.stop()
+        self._started.cancel()
+        if self._node is not None:
+            await self._node.stop()
+        if self._keeper is not None:
+            self._keeper.close()
         log.info("the replica has stopped, process %d", os.getpid())
+
+
+class _Wake:
+    """Calls a group of workers that may have none: Serve's autoscaling counts the call, and starts one."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._handle = handle
+        self._call: asyncio.Task[None] | None = None
+
+    def call(self) -> None:
+        """Unless a call waits already."""
+        if self._call is None or self._call.done():
+            self._call = asyncio.create_task(self._wait(self._handle.wake.remote()))
+
+    async def _wait(self, response: DeploymentResponse) -> None:
+        await response

@@ -1,8 +1,7 @@
-"""From settings to a running server on this machine: all that must be in order before Ray is even imported."""
+"""From settings to a running server: all that must be in order before Ray is even imported."""
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,13 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from brood.dataplane.naming import unknown
-from brood.frontends.http.hosts import own_names
-from brood.frontends.tls import server_context
-from brood.observe.exporter import Exporter
 from brood.protocol.errors import ModelNotFound
-from brood.serve.entrance import gate_of, scrape_check, tls_of
+from brood.serve.entrance import check_entrance, exporter_of
+from brood.serve.hosting import wanted_of
 from brood.serve.ports import find_ports
 from brood.serve.signals import StopWish
+from brood.serve.variables import ray_variables
 from brood.settings import Settings, export_variables
 from brood.store.store import find_bundles, zoo_root
 
@@ -30,44 +28,40 @@ def launch(settings: Settings) -> None:
         ModelNotFound: a name is no bundle of it; nothing has been started.
         KeysFileError, TlsError: the keys or the certificate cannot be used; nothing has been started.
         StartFailed: Ray or the application could not be started.
+        InvalidArgument: a version policy is for a model that is not among the names.
     """
     wish = StopWish()
     wish.listen()
+    wanted_of(settings)
+    check_entrance(settings)
+    if settings.address is not None:
+        with _run_directory() as directory:
+            _supervise(settings, directory, wish)
+        return
     _check_models(settings)
-    tls = tls_of(settings)
-    context = None if tls is None else server_context(tls)
-    check = scrape_check(gate_of(settings), own_names(settings.host, settings.host_names))
     ports = find_ports(
         settings.host, {"http": settings.http_port, "grpc": settings.grpc_port, "metrics": settings.metrics_port}
     )
-    settings = settings.model_copy(update={f"{name}_port": port for name, port in ports.items()})
     with _run_directory() as directory:
         metrics_dir = settings.metrics_dir or directory / "metrics"
         metrics_dir.mkdir(exist_ok=True)
+        found: dict[str, object] = {f"{name}_port": port for name, port in ports.items()}
+        settings = settings.model_copy(update={**found, "metrics_dir": metrics_dir})
         export_variables(ray_variables())
-        from brood.serve.supervisor import Supervisor  # only now: Ray reads its variables when it is imported
-
-        settings = settings.model_copy(update={"metrics_dir": metrics_dir})
-        with Exporter(settings.host, settings.metrics_port, metrics_dir, check, context):
-            Supervisor(settings, directory, wish).run()
+        with exporter_of(settings, metrics_dir):
+            _supervise(settings, directory, wish)
 
 
-def ray_variables() -> dict[str, str]:
-    """What Ray takes from the environment only."""
-    return {
-        "RAY_USAGE_STATS_ENABLED": "0",
-        # A token of this run: else Ray keeps one in the home directory, which it may not be allowed to write.
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        # Ray runs its workers at niceness 15: whatever else runs on the machine would come before the server.
-        "RAY_worker_niceness": "0",
-        # One event loop in the replica: gRPC wakes all there are for each event of any (docs/ray.md has the figures).
-        "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
-        # A replica that hangs holds the ports that the next one needs.
-        "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",
-    }
+def _supervise(settings: Settings, directory: Path, wish: StopWish) -> None:
+    from brood.serve.supervisor import Supervisor  # only now: Ray reads its variables when it is imported
+
+    Supervisor(settings, directory, wish).run()
 
 
 def _check_models(settings: Settings) -> None:
+    """A directory of this machine must be right from the beginning; a store elsewhere may come later."""
+    if isinstance(settings.models, str):
+        return
     there = sorted({ref.name for ref in find_bundles(settings.models or zoo_root())})
     for name in settings.names:
         if name not in there:

@@ -11,31 +11,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-import ray
-from ray import serve
 from ray.exceptions import RayError
-from ray.serve.config import ProxyLocation
 from ray.serve.handle import DeploymentHandle
 
-from brood.serve.app import build
 from brood.serve.banner import Banner
-from brood.serve.colocated import NodeStatus
+from brood.serve.clusters import check_deployed, cluster_of, deploy
 from brood.serve.errors import StartFailed
+from brood.serve.front import NodeStatus
 from brood.serve.logpipe import LogPipe
 from brood.serve.signals import StopWish
+from brood.serve.troubles import last_line
 from brood.settings import Settings
 
 T = TypeVar("T")
 POLL_S = 0.1
-# Ray's inner parts at the size that one machine needs.
-RAY_OPTIONS = {
-    "address": "local",
-    "include_dashboard": False,
-    "object_store_memory": 75 * 2**20,  # Ray's least; samples do not pass through it
-    "num_cpus": 2,  # processes that Ray starts ahead: they become the controller and the replica
-    "log_to_driver": False,  # the replica's log comes through a pipe of our own
-    "logging_level": logging.ERROR,
-}
+ANSWER_S = 2.0  # for a replica to say how far it is; until it listens it says nothing
 
 
 class Stop(Exception):
@@ -57,8 +47,10 @@ class Supervisor:
 
     def __init__(self, settings: Settings, directory: Path, wish: StopWish) -> None:
         self._log = LogPipe(directory / "log", sys.stderr)
-        self._settings = settings if settings.log_file else settings.model_copy(update={"log_file": self._log.path})
-        self._ray_directory = directory / "ray"
+        # On a cluster, processes of other machines cannot reach the pipe: Ray passes on what they say.
+        piped = settings.log_file is None and settings.address is None
+        self._settings = settings.model_copy(update={"log_file": self._log.path}) if piped else settings
+        self._cluster = cluster_of(settings, directory / "ray")
         self._wish = wish
         self._banner = Banner(settings, sys.stdout)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="brood-ray")
@@ -77,7 +69,7 @@ class Supervisor:
             except Stop:
                 self._banner.stopping()
             except (RayError, RuntimeError) as error:
-                raise StartFailed(f"the server did not start: {_last_line(error)}") from error
+                raise StartFailed(f"the server did not start: {last_line(str(error))}") from error
             finally:
                 self._end()
             self._banner.stopped()
@@ -93,16 +85,17 @@ class Supervisor:
     def _start(self) -> DeploymentHandle:
         for name in ("ray", "ray.serve"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        ray.init(_temp_dir=str(self._ray_directory), **RAY_OPTIONS)
+        self._cluster.join()
         self._check_wish()
-        serve.start(proxy_location=ProxyLocation.Disabled, logging_config={"log_level": "ERROR"})
-        self._check_wish()
-        return serve.run(build(self._settings), name="brood", route_prefix=None)
+        return deploy(self._settings)
 
     def _wait_until_loaded(self, handle: DeploymentHandle) -> NodeStatus:
         told: set[tuple[str, int]] = set()
         while True:
-            node: NodeStatus = self._wait(self._thread.submit(lambda: handle.status.remote().result()))
+            node = self._wait(self._thread.submit(_ask, handle))
+            if node is None:
+                self._breathe()
+                continue
             for model in node.models:
                 if model.state != "loading" and (model.name, model.version) not in told:
                     told.add((model.name, model.version))
@@ -130,17 +123,20 @@ class Supervisor:
     def _end(self) -> None:
         """Waits for what the thread is about, then ends everything. Ray's farewells are nobody's business."""
         with contextlib.redirect_stdout(io.StringIO()):
-            self._thread.submit(_shut_down).result()
+            self._thread.submit(self._cluster.leave).result()
         self._thread.shutdown()
         self._log.close()
 
 
-def _shut_down() -> None:
-    """Serve before Ray: only Serve lets the replica end its requests."""
-    if ray.is_initialized():
-        serve.shutdown()
-    ray.shutdown()
+def _ask(handle: DeploymentHandle) -> NodeStatus | None:
+    """How far a replica with ports is; None: there is none yet.
 
-
-def _last_line(error: Exception) -> str:
-    return str(error).strip().rpartition("\n")[2]
+    Raises:
+        StartFailed: there will be none.
+    """
+    try:
+        found: NodeStatus = handle.status.remote().result(timeout_s=ANSWER_S)
+    except TimeoutError:
+        check_deployed()
+        return None
+    return found

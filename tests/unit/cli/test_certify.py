@@ -12,6 +12,7 @@ from brood.host.certificate import Certificate
 from brood.host.certificates import FOLDER, Certificates
 from brood.host.conditions import conditions
 from brood.host.loading import load_model
+from brood.host.opened import open_bundle
 from brood.runtimes.base import RuntimeOptions
 from brood.store.store import read_bundle
 from helpers.bundles import once_bundle, steps_bundle
@@ -32,7 +33,8 @@ def test_certificates_are_made_told_and_written_where_servers_look(
     assert "once/1, threads: 1 ..." in result.stderr
     assert f"1 certificates in {tmp_path / 'cache' / FOLDER}" in " ".join(result.stdout.split())
     certificates = Certificates(tmp_path / "cache", tmp_path)
-    (found,) = certificates.find(conditions(read_bundle(directory), RuntimeOptions(1)))
+    opened = open_bundle(read_bundle(directory), RuntimeOptions(1))
+    (found,) = certificates.find(conditions(opened, RuntimeOptions(1)))
     assert load_model(read_bundle(directory), RuntimeOptions(1), certificates).certificate == found
     assert found.processes == 2
     rows = [line.split()[:-1] for line in result.stdout.splitlines()]
@@ -53,6 +55,13 @@ def test_an_unknown_model_is_one_line(tmp_path: Path) -> None:
     result = certify("twice", "--models", tmp_path)
     assert result.exit_code == 1
     assert result.stderr == 'Error: model: there is no "twice" here; there are: once\n'
+
+
+def test_a_device_that_is_none_is_one_line(tmp_path: Path) -> None:
+    once_bundle(tmp_path)
+    result = certify("--models", tmp_path, "--device", "tpu", "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith("Error: device: 'tpu' is not allowed; allowed: cpu, cuda, cuda:N")
 
 
 def test_a_directory_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from brood.protocol.models import ModelStatus
 from brood.serve.banner import Banner
-from brood.serve.colocated import NodeStatus
+from brood.serve.front import NodeStatus
 from brood.settings import Settings, read_settings
 
 MODELS = (ModelStatus("gan", 1, "failed", "its bytes differ"), ModelStatus("vae", 2, "ready"))
@@ -22,7 +22,7 @@ def told(settings: Settings, models: tuple[ModelStatus, ...]) -> str:
     banner = Banner(settings, out)
     for model in models:
         banner.model(model)
-    banner.ready(NodeStatus(1, models, loaded=True), 9.87)
+    banner.ready(NodeStatus(1, settings.host, models, loaded=True), 9.87)
     return out.getvalue()
 
 

@@ -87,14 +87,15 @@ async def test_a_taken_port_fails_the_start(node: Colocated, settings: Settings)
         await second.start()
 
 
-async def test_a_directory_that_vanished_is_told_by_the_health_check(
+async def test_a_directory_that_vanished_is_waited_for_and_told(
     settings: Settings, tmp_path: Path, registry: CollectorRegistry
 ) -> None:
     node = Colocated(settings.model_copy(update={"models": tmp_path / "gone"}), Metrics(registry))
     await node.start()
-    await _loaded(node)
-    with pytest.raises(Unhealthy, match="no such directory"):
-        await node.check()
+    problems = await asyncio.to_thread(eventually, lambda: node.status().problems, within_s=10)
+    assert "no such directory" in problems[0]
+    assert not node.status().loaded
+    await node.check()
     await node.stop()
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from brood.access.file import KeysFileError
+from brood.dataplane import Limits, ReplayLimits
 from brood.frontends.tls import Tls
 from brood.protocol.errors import HostRefused, PermissionDenied, Unauthenticated
-from brood.serve.entrance import gate_of, scrape_check, tls_of
+from brood.serve.entrance import gate_of, limits_of, scrape_check, tls_of
 from brood.settings import Settings
 from helpers.access import Keys
 
@@ -35,6 +36,22 @@ def test_with_a_file_one_is(keys: Keys) -> None:
 def test_a_file_that_is_not_there_fails_the_start(tmp_path: Path) -> None:
     with pytest.raises(KeysFileError, match="No such file"):
         gate_of(Settings(keys_file=tmp_path / "none"))
+
+
+def test_limits() -> None:
+    assert limits_of(Settings()) == Limits()
+    settings = Settings(
+        max_n=1,
+        max_body_bytes=2048,
+        body_idle_s=3,
+        body_total_s=4,
+        replay_keep_s=5,
+        replay_max_count=6,
+        replay_max_bytes=7,
+    )
+    limits = limits_of(settings)
+    assert (limits.max_n, limits.max_body_bytes, limits.body_idle_s, limits.body_total_s) == (1, 2048, 3.0, 4.0)
+    assert limits.replays == ReplayLimits(keep_s=5.0, max_count=6, max_bytes=7)
 
 
 def test_certificates(tmp_path: Path) -> None:

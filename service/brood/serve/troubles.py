@@ -1,0 +1,25 @@
+"""What Ray Serve says about deployments that are not as they should be."""
+
+from __future__ import annotations
+
+from ray import serve
+
+PREFIX = "generator-"
+SOUND = ("HEALTHY", "UPSCALING", "DOWNSCALING")  # states of deployments
+
+
+def troubles(app: str) -> dict[str, str]:
+    """Of the generators of an application, by name: that there is no room for a worker, say. Blocks."""
+    found = serve.status().applications.get(app)
+    if found is None:
+        return {}
+    return {
+        name.removeprefix(PREFIX): last_line(each.message)
+        for name, each in sorted(found.deployments.items())
+        if name.startswith(PREFIX) and each.status not in SOUND and each.message.strip()
+    }
+
+
+def last_line(text: str) -> str:
+    """Of a message of Ray, in which it stands what happened."""
+    return text.strip().rpartition("\n")[2]

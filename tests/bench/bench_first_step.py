@@ -1,0 +1,171 @@
+"""How long a request waits for its first step while slots are free: writes results/first-step.json.
+
+Requests of one sample arrive (open loop, Poisson) at a server that is about half busy with others of their kind. A
+request that arrives during a graph call is to be in the next one; told is how much later than the end of the call in
+flight (or than its arrival, on an idle device) its first step began.
+Run it from the root of the project, on a quiet machine: PYTHONPATH=tests python tests/bench/bench_first_step.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import statistics
+import time
+from bisect import bisect_right
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brood.engine.loop import EngineObserver
+from brood.host.host import Host, HostOptions
+from brood.program import compile_program
+from brood.protocol.events import Done, Failed
+from brood.protocol.requests import Generation
+from brood.store.store import read_bundle, zoo_root
+from brood.store.wanted import wanted
+
+RESULT = Path(__file__).parent / "results" / "first-step.json"
+MODELS, STEPS = ("points-diffusion", "glyphs-diffusion"), 20
+CORES = len(os.sched_getaffinity(0))
+SECONDS, ROUNDS, LOAD = 10.0, 3, 0.5
+
+
+class Calls(EngineObserver):
+    """When graph calls ended, and how long they took."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+        self.seconds: list[float] = []
+        self.rows: list[int] = []
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.ends, self.seconds, self.rows = [], [], []
+
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
+        self.ends.append(time.monotonic())
+        self.seconds.append(seconds)
+        self.rows.append(rows)
+
+    def queued(self, rows: int, backlog_s: float) -> None:
+        pass
+
+    def wasted(self, seconds: float) -> None:
+        pass
+
+    def free_at(self, arrived: float) -> float:
+        """When the device was free for a request that arrived at this time."""
+        place = bisect_right(self.ends, arrived)
+        if place == len(self.ends):
+            return arrived
+        began = self.ends[place] - self.seconds[place]
+        return self.ends[place] if began < arrived else arrived
+
+
+class Requests:
+    """Requests of one sample."""
+
+    def __init__(self, host: Host, model: str) -> None:
+        program = compile_program(read_bundle(zoo_root() / model / "1").manifest, "generate")
+        self._host, self._model, self._made = host, model, 0
+        defaults: dict[str, Any] = {name: spec.default for name, spec in program.operation.params.items()}
+        self._params = defaults | {"steps": STEPS, "guidance": 1.0}
+
+    async def make(self) -> tuple[float, float]:
+        """One sample: when it was asked for, and when its first step began."""
+        self._made += 1
+        order = Generation(
+            str(self._made),
+            self._model,
+            1,
+            "generate",
+            n=1,
+            seed=self._made,
+            index=0,
+            params=self._params,
+            inputs={},
+            deadline=None,
+        )
+        asked = time.monotonic()
+        async for event in self._host.submit(order):
+            match event:
+                case Failed(error):
+                    raise error
+                case Done(usage):
+                    return asked, asked + usage.queue_ms / 1e3
+        raise RuntimeError("it ended without an end")
+
+
+async def capacity(requests: Requests) -> float:
+    """Samples a second with 32 requests outstanding."""
+    made, stop = 0, time.monotonic() + 3.0
+
+    async def client() -> None:
+        nonlocal made
+        while time.monotonic() < stop:
+            await requests.make()
+            made += 1
+
+    await asyncio.gather(*[client() for _ in range(32)])
+    return made / 3.0
+
+
+async def waits(requests: Requests, calls: Calls, rate: float, seed: int) -> list[float]:
+    """Milliseconds of each request."""
+    rng, running, due = np.random.default_rng(seed), list[asyncio.Task[tuple[float, float]]](), time.monotonic()
+    end = due + SECONDS
+    while due < end:
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+        running.append(asyncio.create_task(requests.make()))
+        due += rng.exponential(1 / rate)
+    found = await asyncio.gather(*running)
+    return [1e3 * (began - max(asked, calls.free_at(asked))) for asked, began in found]
+
+
+async def measure(model: str, number: int) -> dict[str, float]:
+    """One round."""
+    calls = Calls()
+    host = Host(HostOptions(wanted=wanted({}, [model]), threads=CORES), calls)
+    await host.start()
+    requests = Requests(host, model)
+    rate = LOAD * await capacity(requests)
+    calls.forget()
+    found = await waits(requests, calls, rate, number)
+    await host.stop()
+    p50, p99 = np.percentile(found, (50, 99))
+    return {
+        "requests": len(found),
+        "rate": rate,
+        "step_ms": 1e3 * statistics.median(calls.seconds),
+        "rows_a_call": statistics.mean(calls.rows),
+        "wait_p50_ms": float(p50),
+        "wait_p99_ms": float(p99),
+    }
+
+
+def main() -> None:
+    rounds: dict[str, list[dict[str, float]]] = {model: [] for model in MODELS}
+    for number in range(ROUNDS):
+        for model in MODELS:
+            rounds[model].append(asyncio.run(measure(model, number)))
+            print(model, rounds[model][-1], flush=True)
+    told = {
+        model: {name: round(statistics.median(each[name] for each in found), 3) for name in found[0]}
+        for model, found in rounds.items()
+    }
+    result = {
+        "command": "PYTHONPATH=tests python tests/bench/bench_first_step.py",
+        "machine": {"cores": CORES, "system": platform.system(), "architecture": platform.machine()},
+        "what": "beyond the end of the graph call in flight at arrival; medians of the rounds",
+        **told,
+    }
+    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    print(json.dumps(told, indent=2))
+
+
+if __name__ == "__main__":
+    main()
