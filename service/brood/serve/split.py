@@ -22,6 +22,7 @@ from brood.settings import Settings
 from brood.store.wanted import Change
 
 CHANGE_S = 600.0  # for all workers to load a model that was asked for
+COUNT_S = 1.0  # how often links and what happened to them are counted
 HEARD_S = 2.0  # for the news of it to come
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,8 @@ class Split:
         self._front = Front(settings, self._backend, metrics, shared=shared)
         self._watcher = Watcher(ingress_id, lambda: self._front.plane.running, self._take, directory.watch)
         self._view: View | None = None
+        self._metrics = metrics
+        self._counting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Open the ports, then look for workers in the background.
@@ -110,12 +113,16 @@ class Split:
         """
         await self._front.start()
         self._watcher.start()
+        self._counting = asyncio.create_task(self._count(), name="brood-counting")
 
     async def stop(self) -> None:
         """Let running requests end within the grace, then close everything."""
         await self._front.stop()
         await self._watcher.stop()
         await self._backend.stop()
+        if self._counting is not None:
+            self._counting.cancel()
+            self._tell_links()
         self._front.close()
 
     @property
@@ -148,6 +155,22 @@ class Split:
         self._backend.expect(view.expected)
         if view.stopping and not self._front.plane.stopping:
             self._front.plane.stop_accepting()
+
+    async def _count(self) -> None:
+        while True:
+            self._tell_links()
+            await asyncio.sleep(COUNT_S)
+
+    def _tell_links(self) -> None:
+        tally = self._backend.tally
+        self._metrics.linked(
+            sum(worker.status is not None for worker in self._backend.workers().values()),
+            sum(held.requests for held in self._backend.held().values()),
+            lost=tally.lost_workers,
+            resubmitted=tally.resubmitted_rows,
+            duplicates=tally.duplicates,
+            given_up=tally.given_up,
+        )
 
     async def change(self, change: Change, name: str, version: int | None) -> None:
         """Have other models served, or others not; ends when all workers have done it."""

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from brood.generators import GeneratorSettings
 from brood.observe.metrics import Metrics
 from brood.serve import directory as module
+from brood.serve import split as split_module
 from brood.serve.directory import Directory, base_of
 from brood.serve.errors import Unhealthy
 from brood.serve.follow import Reporter
@@ -38,9 +39,8 @@ class Town:
         self.woken: list[str] = []
         self.troubles: dict[str, str] = {}
         self.directory = Directory(wanted_of(settings), lambda: self.troubles)
-        self.split = Split(
-            "ingress", settings, "token", self.directory, self.woken.append, Metrics(CollectorRegistry())
-        )
+        self.registry = CollectorRegistry()
+        self.split = Split("ingress", settings, "token", self.directory, self.woken.append, Metrics(self.registry))
         self.workers: dict[str, tuple[Worker, Reporter]] = {}
         self.http = httpx.AsyncClient(base_url=f"http://{HOST}:{settings.http_port}", timeout=20)
 
@@ -94,6 +94,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ANSWER_S", 0.1)
     monkeypatch.setattr(module, "LISTEN_S", 0.0)
     monkeypatch.setattr(module, "LOOK_S", 0.05)
+    monkeypatch.setattr(split_module, "COUNT_S", 0.01)
 
 
 @pytest_asyncio.fixture
@@ -149,8 +150,13 @@ async def test_a_worker_that_leaves_is_replaced_and_requests_wait_for_it(town: T
     waiting = asyncio.create_task(town.generate("once", n=3))
     await asyncio.to_thread(eventually, lambda: town.woken, within_s=10)
     assert town.woken[0] == "a"
+    held, links = "brood_held_requests", "brood_worker_links"
+    await asyncio.to_thread(eventually, lambda: town.registry.get_sample_value(held) == 1, within_s=10)
     await town.add("a2", town.settings.groups[0])
     assert (await waiting).json()["samples"] == meant
+    await asyncio.to_thread(eventually, lambda: town.registry.get_sample_value(held) == 0, within_s=10)
+    await asyncio.to_thread(eventually, lambda: town.registry.get_sample_value(links) == 2, within_s=10)
+    assert town.registry.get_sample_value("brood_lost_workers_total") == 0
 
 
 async def test_models_are_loaded_and_unloaded_on_all_workers(town: Town) -> None:
