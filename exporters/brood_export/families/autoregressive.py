@@ -147,7 +147,7 @@ def check_causal(model: nn.Module, words: Tokens) -> None:
         raise Misfit(f"{called(model)} gives {list(logits.shape)}; allowed: {wanted}, logits of every token")
     off = (again - logits)[:, :half].abs().amax((0, 2))
     if half and not float(off.max()) <= CAUSAL:
-        text = f"logits at place {int(off.argmax())} depend on tokens from place {half} on"
+        text = f"logits at place {int((off > CAUSAL).nonzero()[0])} depend on tokens from place {half} on"
         raise Misfit(f"{called(model)}: {text}; allowed: a causal mask")
 
 
