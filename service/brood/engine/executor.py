@@ -36,17 +36,25 @@ class Executor:
     Args:
         clock: in seconds.
         ahead: where noise is drawn ahead; None: nowhere, each call draws its own.
+        on_call: called when all is there for a graph call, before it is made: what it begins goes on beside the call.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, ahead: Threads | None = None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        ahead: Threads | None = None,
+        on_call: Callable[[], None] = lambda: None,
+    ) -> None:
         self._clock = clock
         self._ahead = ahead
+        self._on_call = on_call
         self._drawing: Future[None] | None = None
 
     def execute(self, plan: StepPlan) -> StepReport:
         """Run one plan; never raises for what a graph does."""
         began = self._clock()
         if plan.shots:
+            self._on_call()
             previews = _previews(plan)
             ended = self._clock()
             return StepReport(ended, ended - began, previews=previews)
@@ -75,6 +83,7 @@ class Executor:
             slots = [row.slot for row in rows]
             if model.costs.seconds(group.graph, bucket) >= LONG_S:
                 self._draw_ahead([(row, True) for row in rows] + [(row, False) for row in plan.soon])
+            self._on_call()
             results = model.runtime.run(group.graph, slots, bucket, inputs, group.reads, group.writes)
         except Exception as error:
             failure = error
