@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import uuid
+import secrets
 
 PATTERN = re.compile(r"[!-~]{1,128}")  # printable ASCII, no spaces
 
 
 def new_request_id() -> str:
     """An id that no other request has."""
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)
 
 
 def request_id_of(given: str | None) -> str:
