@@ -44,6 +44,7 @@ Family = Literal[
 Dim = Annotated[int, Field(ge=1)]
 RowShape = tuple[Dim, ...]  # the dimensions of one row, without the rows axis
 Scalar = bool | int | float | str
+Layout = Literal["CHW", "TCHW", "CT"]  # C channels, H rows, W columns; T frames, or samples of sound
 
 
 def _inside(path: str) -> str:
@@ -138,15 +139,32 @@ class Param(Words):
     description: str
 
 
+LAYOUTS: dict[str, Layout] = {"audio": "CT", "video": "TCHW"}  # of a sample, for kinds that need theirs
+
+
+def _check_kind(kind: str, dtype: DType, shape: RowShape) -> None:
+    """Sound and video can be written only of certain shapes; a picture of another shape is a tensor to look at."""
+    layout = LAYOUTS.get(kind)
+    if layout is not None and len(shape) != len(layout):
+        raise ValueError(f"shape {list(shape)} of kind '{kind}' must have {len(layout)} dimensions: {layout}")
+    if kind == "audio" and dtype != "float32":
+        raise ValueError(f"dtype '{dtype}' of kind 'audio' must be float32")
+
+
 class Input(Words):
     """A tensor a caller may give: of shape ``shape`` for all samples, or ``[n, *shape]``, one for each."""
 
-    kind: Literal["tensor", "image"]
+    kind: Literal["tensor", "image", "audio", "video"]
     dtype: DType
     shape: RowShape = ()
     minimum: float | None = None
     maximum: float | None = None
     description: str
+
+    @model_validator(mode="after")
+    def _shape_fits_the_kind(self) -> Self:
+        _check_kind(self.kind, self.dtype, self.shape)
+        return self
 
 
 class State(Words):
@@ -201,13 +219,22 @@ class Preview(Words):
 
 
 class Output(Words):
-    """What a caller gets: the value called ``value`` (by default the output's own name) of a finished row."""
+    """What a caller gets: the value called ``value`` (by default the output's own name) of a finished row.
+
+    ``image`` is [C, H, W]; ``audio`` float32 [channels, samples]; ``video`` [frames, C, H, W]. `Sample` says how
+    they are to be seen or heard.
+    """
 
     dtype: DType
     shape: RowShape = ()
-    kind: Literal["image", "tensor", "scalar"]
+    kind: Literal["image", "audio", "video", "tensor", "scalar"]
     value: TensorName | None = None
     description: str = ""
+
+    @model_validator(mode="after")
+    def _shape_fits_the_kind(self) -> Self:
+        _check_kind(self.kind, self.dtype, self.shape)
+        return self
 
 
 class Operation(Words):
@@ -231,15 +258,27 @@ class Schedule(Words):
 
 
 class Sample(Words):
-    """How media encoders read ``image`` outputs."""
+    """How media encoders read ``image``, ``audio`` and ``video`` outputs, and what they make of such inputs."""
 
-    layout: Literal["CHW"] = "CHW"
-    range: tuple[float, float] = Field(description="values shown as black and white")
+    layout: Layout = "CHW"
+    range: tuple[float, float] = Field(
+        description="values shown as black and white; of sound, those that are full scale, -1 and 1"
+    )
+    sample_rate_hz: int | None = Field(default=None, ge=1, description="of layout CT: samples of sound a second")
+    fps: float | None = Field(default=None, gt=0, le=1000, description="of layout TCHW: frames a second")
 
     @model_validator(mode="after")
     def _range_has_width(self) -> Self:
         if not self.range[0] < self.range[1]:
             raise ValueError(f"range {list(self.range)} must ascend")
+        return self
+
+    @model_validator(mode="after")
+    def _time_has_a_rate(self) -> Self:
+        if (self.layout == "CT") != (self.sample_rate_hz is not None):
+            raise ValueError(f"'sample_rate_hz' must be given for layout CT, and only there; layout: {self.layout}")
+        if (self.layout == "TCHW") != (self.fps is not None):
+            raise ValueError(f"'fps' must be given for layout TCHW, and only there; layout: {self.layout}")
         return self
 
 
@@ -302,4 +341,15 @@ class Manifest(Words):
         for golden in self.golden:
             if golden.operation not in self.operations:
                 raise ValueError(f"golden.{golden.id}.operation: no operation {golden.operation!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _sound_and_video_have_a_sample(self) -> Self:
+        layout = self.sample.layout if self.sample else None
+        for name, operation in self.operations.items():
+            for part, declared in (("inputs", operation.inputs), ("outputs", operation.outputs)):
+                for tensor, spec in declared.items():
+                    if LAYOUTS.get(spec.kind, layout) != layout:
+                        field = f"operations.{name}.{part}.{tensor}.kind"
+                        raise ValueError(f"{field}: {spec.kind!r} needs a sample of layout {LAYOUTS[spec.kind]}")
         return self

@@ -95,6 +95,43 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "buckets": (lambda words: words["graphs"]["step"].update(buckets=[1, 4, 2]), "must ascend from 1"),
     "first bucket": (lambda words: words["graphs"]["step"].update(buckets=[2, 4]), "must ascend from 1"),
     "range": (lambda words: words["sample"].update(range=[1, -1]), "must ascend"),
+    "sound without a rate": (lambda words: words["sample"].update(layout="CT"), "'sample_rate_hz' must be given"),
+    "picture with a rate": (lambda words: words["sample"].update(sample_rate_hz=16000), "'sample_rate_hz' must be"),
+    "video without a rate": (
+        lambda words: words["sample"].update(layout="TCHW"),
+        "'fps' must be given for layout TCHW",
+    ),
+    "picture with frames": (
+        lambda words: words["sample"].update(fps=8),
+        "'fps' must be given for layout TCHW, and only",
+    ),
+    "no frames": (lambda words: words["sample"].update(layout="TCHW", fps=0), "greater than 0"),
+    "silent rate": (lambda words: words["sample"].update(layout="CT", sample_rate_hz=0), "greater than or equal to 1"),
+    "shape of sound": (
+        lambda words: words["operations"]["complete"]["outputs"]["image"].update(kind="audio"),
+        "of kind 'audio' must have 2 dimensions: CT",
+    ),
+    "shape of video": (
+        lambda words: words["operations"]["complete"]["inputs"]["image"].update(kind="video"),
+        "of kind 'video' must have 4 dimensions: TCHW",
+    ),
+    "dtype of sound": (
+        lambda words: words["operations"]["complete"]["outputs"]["image"].update(
+            kind="audio", shape=[1, 4], dtype="int16"
+        ),
+        "dtype 'int16' of kind 'audio' must be float32",
+    ),
+    "sound of pictures": (
+        lambda words: words["operations"]["complete"]["outputs"]["image"].update(kind="audio", shape=[1, 4]),
+        "operations.complete.outputs.image.kind: 'audio' needs a sample of layout CT",
+    ),
+    "video of nothing": (
+        lambda words: (
+            words.pop("sample"),
+            words["operations"]["complete"]["inputs"]["image"].update(kind="video", shape=[2, 1, 4, 4]),
+        ),
+        "operations.complete.inputs.image.kind: 'video' needs a sample of layout TCHW",
+    ),
     "shape": (lambda words: words["graphs"]["step"]["inputs"]["x"].update(shape=[0]), "greater than or equal to 1"),
     "format": (lambda words: words.update(format="brood/2"), "'brood/1'"),
     "name": (lambda words: words.update(name="Big Name"), "pattern"),

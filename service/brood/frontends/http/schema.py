@@ -138,7 +138,7 @@ class ListingErrorView(Told):
 class OutputView(Told):
     """One output of an operation."""
 
-    kind: Literal["image", "tensor", "scalar"]
+    kind: Literal["image", "audio", "video", "tensor", "scalar"]
     dtype: DType
     shape: RowShape
     description: str
