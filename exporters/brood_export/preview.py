@@ -1,6 +1,7 @@
 """The sample sheet of a bundle: what its own exported graphs make, as pictures.
 
-Pictures show themselves; points of the plane are drawn as a scatter plot for each column of the sheet.
+Pictures show themselves, videos some of their frames, sound its waveform and spectrogram; points of the plane are drawn
+as a scatter plot for each column of the sheet.
 """
 
 from __future__ import annotations
@@ -11,17 +12,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brood.media.pixels import to_pixels
 from brood.media.sheet import contact_sheet
 from brood.program import compile_program, run_row
 from brood.protocol.manifest import Manifest
 from brood.runtimes.base import LoadedGraph, RuntimeOptions
 from brood.runtimes.load import load_graphs
+from brood_export.drawing import drawn, scatter
 from brood_export.families.base import ExportSpec, Request, complete_params
 
 PREVIEW = "preview.png"
-SIDE = 56  # pixels; smaller pictures are enlarged by a whole number to about this
-PLOT = 160  # pixels, side of a scatter plot
 MARGIN = 1.1  # half of a plot's side, in units of the farthest coordinate
 
 
@@ -32,7 +31,7 @@ def write_preview(directory: Path, manifest: Manifest, spec: ExportSpec) -> None
     graphs = load_graphs(directory, manifest, RuntimeOptions(threads=1))
     samples = [_sample(manifest, graphs, request) for request in spec.preview]
     if spec.sample is not None:
-        pictures = [enlarged(to_pixels(sample, spec.sample)) for sample in samples]
+        pictures = [drawn(sample, spec.sample) for sample in samples]
     else:
         farthest = max(float(np.abs(sample).max()) for sample in samples)
         columns = [np.stack(samples[column :: spec.preview_columns]) for column in range(spec.preview_columns)]
@@ -46,18 +45,3 @@ def _sample(manifest: Manifest, graphs: Mapping[str, LoadedGraph], request: Requ
     params = complete_params(program.operation, request.params)
     outputs = run_row(program, graphs, seed=request.seed, index=request.index, params=params, inputs=request.inputs)
     return outputs[next(name for name, output in program.operation.outputs.items() if output.kind != "scalar")]
-
-
-def enlarged(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pixels [height, width] or [height, width, 3], each repeated so that the height is at least SIDE."""
-    factor = -(-SIDE // len(pixels))
-    return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
-
-
-def scatter(points: NDArray[np.generic], half: float) -> NDArray[np.uint8]:
-    """Points [m, 2] of the square ±`half` as dots of 3x3 pixels, white on black, y upwards: [PLOT, PLOT]."""
-    places = np.floor((points.astype(np.float64) / half + 1.0) / 2.0 * PLOT).astype(int).clip(1, PLOT - 2)
-    plot = np.zeros((PLOT, PLOT), np.uint8)
-    for x, y in places:
-        plot[PLOT - 2 - y : PLOT + 1 - y, x - 1 : x + 2] = 255
-    return plot

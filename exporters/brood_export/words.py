@@ -15,6 +15,7 @@ import brood
 from brood.protocol.manifest import Golden, Graph, Manifest, Parity
 from brood.store.files import MANIFEST, hash_file
 from brood_export.families.base import ExportSpec
+from brood_export.families.medium import KINDS
 from brood_export.parity import MAX_ABS, Difference, run_spans, worst
 from brood_export.reference import Reference, Run
 from brood_export.targets import Target
@@ -52,7 +53,7 @@ def first_words(spec: ExportSpec, model: nn.Module, target: Target, title: Title
         name=title.name,
         version=title.version,
         family=spec.family,
-        modality="image" if spec.sample else "tensor",
+        modality=KINDS[spec.sample.layout] if spec.sample else "tensor",
         domain=spec.domain,
         description=title.description or spec.description,
         license=title.license,

@@ -11,7 +11,6 @@ a call. ``step`` is for g = 1 and takes one network row; ``step_guided`` takes t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,12 +24,12 @@ from brood_export.families.base import (
     any_label,
     called,
     finite,
-    is_picture,
     label_input,
     label_output,
     ok_output,
     tried,
 )
+from brood_export.families.medium import Medium, medium_of
 
 SOLVER = 12  # numbers of a row: t s g p q a b c d e lo hi
 # What they are checked with: as large as for data of unit range, and each independent of the others.
@@ -46,23 +45,40 @@ class Space:
     classes: int  # labels are 0 … classes-1; `classes` itself is the null label
     extent: float  # the data lie within ±extent
     output: str  # what a sample is, in one word
+    medium: Medium  # what a sample is to people
     masked: bool = True  # what is known of x0 acts on the whole step, so that pictures can be completed
 
     @property
-    def picture(self) -> bool:
-        return is_picture(self.shape)
+    def shown(self) -> bool:
+        """Whether samples are pictures, sound or video."""
+        return self.medium.sample is not None
 
     @property
     def completes(self) -> bool:
-        return self.picture and self.masked
-
-    @property
-    def kind(self) -> Literal["image", "tensor"]:
-        return "image" if self.picture else "tensor"
+        return self.medium.kind == "image" and self.masked
 
     @property
     def range(self) -> Range:
         return -self.extent, self.extent
+
+
+def space_of(
+    shape: tuple[int, ...],
+    classes: int,
+    extent: float,
+    output: str = "",
+    sample_rate_hz: int | None = None,
+    fps: float | None = None,
+    *,
+    masked: bool = True,
+) -> Space:
+    """The space of a family's options; a sample is called ``output``, or else as its medium is.
+
+    Raises:
+        Misfit: as `medium_of` raises.
+    """
+    medium = medium_of(shape, (-extent, extent), sample_rate_hz, fps)
+    return Space(shape, classes, extent, output or medium.word, medium, masked)
 
 
 def check_denoiser(model: nn.Module, family: str, space: Space) -> None:

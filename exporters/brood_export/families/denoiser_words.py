@@ -46,7 +46,7 @@ class Defaults:
 def operations(space: Space, schedule: Schedule, defaults: Defaults) -> dict[str, Operation]:
     """generate and vary; of pictures also complete."""
     common = params(space, schedule, defaults)
-    made = Output(dtype="float32", shape=space.shape, kind=space.kind, value="x")
+    made = Output(dtype="float32", shape=space.shape, kind=space.medium.kind, value="x")
     generate = Operation(
         description="Denoise pure noise.",
         params=common,
@@ -89,7 +89,9 @@ def strength_param() -> Param:
 
 def given(space: Space, text: str) -> Input:
     low, high = space.range
-    return Input(kind=space.kind, dtype="float32", shape=space.shape, minimum=low, maximum=high, description=text)
+    return Input(
+        kind=space.medium.kind, dtype="float32", shape=space.shape, minimum=low, maximum=high, description=text
+    )
 
 
 def stage(bind: Bind) -> Stage:

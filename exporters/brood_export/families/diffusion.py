@@ -12,12 +12,12 @@ import numpy as np
 from torch import nn
 
 from brood.protocol.errors import BundleError
-from brood.protocol.manifest import Sample, Schedule
+from brood.protocol.manifest import Schedule
 from brood.sampling.betas import signal_levels
 from brood.sampling.terms import Given
 from brood_export.errors import Misfit
-from brood_export.families.base import SHEET_ROWS, Examples, ExportSpec, examples_or_drawn, is_picture, sheet
-from brood_export.families.denoiser import Space, check_denoiser, preview_graph, step_graph
+from brood_export.families.base import SHEET_ROWS, Examples, ExportSpec, examples_or_drawn, sheet
+from brood_export.families.denoiser import check_denoiser, preview_graph, space_of, step_graph
 from brood_export.families.denoiser_words import Defaults, golden, golden_steps, operations
 from brood_export.families.original import Denoiser
 from brood_export.families.textbook import Floats, Prediction
@@ -43,6 +43,8 @@ def diffusion(
     beta_end: float = 0.02,
     extent: float = 1.0,
     output: str = "",
+    sample_rate_hz: int | None = None,
+    fps: float | None = None,
     examples: Examples | None = None,
     steps: int = 20,
     sampler: str = "dpmpp-2m",
@@ -54,21 +56,24 @@ def diffusion(
 
     Args:
         model: in evaluation mode; the label `classes` means that none is given (classifier-free guidance).
-        shape: of one sample: channels, height, width of a picture; anything else is a tensor.
+        shape: of one sample: channels, height, width of a picture; anything else is a tensor, unless
+            ``sample_rate_hz`` or ``fps`` says what it is.
         classes: labels are 0 … classes-1; 0: the model takes no label.
         prediction: what m is of x = α x_0 + σ ε: ε, v = α ε − σ x_0, or x_0.
         betas, beta_start, beta_end: the noise schedule of the training.
         train_steps: how many timesteps the training had.
         alphas_cumprod: [train_steps], ᾱ_t = α² of the training; the schedule is checked against it.
         extent: samples lie within ±extent; what the network says of x_0 is kept in there.
-        output: what a sample is, in one word; image or sample if nothing is said.
+        output: what a sample is, in one word; image, audio, video or sample if nothing is said.
+        sample_rate_hz: of sound, [channels, samples]; without, samples are no sound.
+        fps: frames a second of a video, [frames, channels, height, width]; without, samples are no video.
         examples: samples of the kind the model was trained on, for the golden samples; without, noise is used.
         steps, sampler, guidance: defaults of these parameters.
 
     Raises:
         Misfit: `betas` does not make `alphas_cumprod`, or the model does not keep the shape.
     """
-    space = Space(shape, classes, extent, output or ("image" if is_picture(shape) else "sample"))
+    space = space_of(shape, classes, extent, output, sample_rate_hz, fps)
     check_denoiser(model, "diffusion", space)
     timesteps = train_steps if alphas_cumprod is None else len(alphas_cumprod)
     schedule = noise_schedule(prediction, betas, timesteps, (beta_start, beta_end), extent)
@@ -84,9 +89,9 @@ def diffusion(
         },
         operations=operations(space, schedule, Defaults(steps, guidance, sampler)),
         schedule=schedule,
-        sample=Sample(range=space.range) if space.picture else None,
+        sample=space.medium.sample,
         golden=golden(space, examples_or_drawn(examples, shape, classes, space.range), golden_steps(timesteps)),
-        preview=sheet(classes, SHEET_ROWS if space.picture else SCATTERED),
+        preview=sheet(classes, SHEET_ROWS if space.shown else SCATTERED),
         preview_columns=classes,
         original=denoiser.original,
     )

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from brood.protocol.manifest import GraphInput, GraphOutput, Operation, Output, Sample, Schedule, Stage
+from brood.protocol.manifest import GraphInput, GraphOutput, Operation, Output, Schedule, Stage
 from brood_export.errors import Misfit
 from brood_export.families.base import (
     LATENT_STREAM,
@@ -29,14 +29,13 @@ from brood_export.families.base import (
     called,
     examples_or_drawn,
     finite,
-    is_picture,
     label_input,
     ok_output,
     sheet,
     tried,
     true_label_param,
 )
-from brood_export.families.denoiser import Space, preview_graph, step_graph
+from brood_export.families.denoiser import Space, preview_graph, space_of, step_graph
 from brood_export.families.denoiser_words import GOLDEN_STEPS, Defaults, given, golden, only, operations
 from brood_export.families.gradient import Score, check_slope, traced_score
 from brood_export.families.original import drawn, remaining, wanted_label
@@ -102,6 +101,8 @@ def energy(
     classes: int = 0,
     extent: float = 1.0,
     output: str = "",
+    sample_rate_hz: int | None = None,
+    fps: float | None = None,
     examples: Examples | None = None,
     steps: int = 60,
 ) -> ExportSpec:
@@ -111,18 +112,21 @@ def energy(
 
     Args:
         model: in evaluation mode, differentiable.
-        shape: of one sample: channels, height, width of a picture; anything else is a tensor.
+        shape: of one sample: channels, height, width of a picture; anything else is a tensor, unless
+            ``sample_rate_hz`` or ``fps`` says what it is.
         step: α, the length of a Langevin step; the noise of a step has the standard deviation √(2α).
         classes: labels are 0 … classes-1; 0: the model takes no label.
         extent: samples lie within ±extent; the walk itself is not held in there.
-        output: what a sample is, in one word; image or sample if nothing is said.
+        output: what a sample is, in one word; image, audio, video or sample if nothing is said.
+        sample_rate_hz: of sound, [channels, samples]; without, samples are no sound.
+        fps: frames a second of a video, [frames, channels, height, width]; without, samples are no video.
         examples: samples of the kind the model was trained on, for the golden samples; without, noise is used.
         steps: default number of Langevin steps.
 
     Raises:
         Misfit: the model gives no energy of each row, or one that autograd cannot see.
     """
-    space = Space(shape, classes, extent, output or ("image" if is_picture(shape) else "sample"), False)
+    space = space_of(shape, classes, extent, output, sample_rate_hz, fps, masked=False)
     (found,) = tried(model, "energy", "forward", torch.zeros(2, *shape), torch.zeros(2, dtype=torch.int64))
     if found.shape != (2,):
         raise Misfit(f"{called(model)} gives {list(found.shape)} for 2 rows; allowed: [2], an energy of each row")
@@ -146,9 +150,9 @@ def energy(
         },
         operations=offered,
         schedule=schedule,
-        sample=Sample(range=space.range) if space.picture else None,
+        sample=space.medium.sample,
         golden=(*only(wished, offered), scored),
-        preview=sheet(classes, SHEET_ROWS if space.picture else SCATTERED),
+        preview=sheet(classes, SHEET_ROWS if space.shown else SCATTERED),
         preview_columns=classes,
         original=Dynamics(score, space, step).original,
     )

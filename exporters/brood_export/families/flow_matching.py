@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from brood.protocol.manifest import Sample, Schedule
+from brood.protocol.manifest import Schedule
 from brood_export.families.base import (
     LATENT_STREAM,
     SHEET_ROWS,
@@ -22,10 +22,9 @@ from brood_export.families.base import (
     ExportSpec,
     Request,
     examples_or_drawn,
-    is_picture,
     sheet,
 )
-from brood_export.families.denoiser import Space, check_denoiser, preview_graph, step_graph
+from brood_export.families.denoiser import check_denoiser, preview_graph, space_of, step_graph
 from brood_export.families.denoiser_words import GOLDEN_STEPS, Defaults, golden, only, operations
 from brood_export.families.original import Denoiser, completed, drawn, guidances, remaining, wanted_label
 from brood_export.families.textbook import Floats
@@ -90,6 +89,8 @@ def flow_matching(
     shift: float = 1.0,
     extent: float = 1.0,
     output: str = "",
+    sample_rate_hz: int | None = None,
+    fps: float | None = None,
     examples: Examples | None = None,
     steps: int = 20,
     guidance: float = 1.0,
@@ -100,20 +101,23 @@ def flow_matching(
 
     Args:
         model: in evaluation mode; the label `classes` means that none is given (classifier-free guidance).
-        shape: of one sample: channels, height, width of a picture; anything else is a tensor.
+        shape: of one sample: channels, height, width of a picture; anything else is a tensor, unless
+            ``sample_rate_hz`` or ``fps`` says what it is.
         velocity: to_noise: noise − x_0, and t is 0 at the data; to_data: x_0 − noise, and t is 0 at the noise.
         classes: labels are 0 … classes-1; 0: the model takes no label.
         time_scale: t at the other end; 1000 where the model is told timesteps.
         shift: of the noise levels; above 1 more steps are spent where there is more noise.
         extent: samples lie within ±extent; what the network says of x_0 is kept in there.
-        output: what a sample is, in one word; image or sample if nothing is said.
+        output: what a sample is, in one word; image, audio, video or sample if nothing is said.
+        sample_rate_hz: of sound, [channels, samples]; without, samples are no sound.
+        fps: frames a second of a video, [frames, channels, height, width]; without, samples are no video.
         examples: samples of the kind the model was trained on, for the golden samples; without, noise is used.
         steps, guidance: defaults of these parameters.
 
     Raises:
         Misfit: the model does not keep the shape.
     """
-    space = Space(shape, classes, extent, output or ("image" if is_picture(shape) else "sample"))
+    space = space_of(shape, classes, extent, output, sample_rate_hz, fps)
     check_denoiser(model, "flow-matching", space)
     network = Velocity(model, velocity, time_scale)
     numbers = {"train_steps": float(TIMESTEPS), "clip": extent, "shift": shift}
@@ -131,9 +135,9 @@ def flow_matching(
         },
         operations=offered,
         schedule=schedule,
-        sample=Sample(range=space.range) if space.picture else None,
+        sample=space.medium.sample,
         golden=only(wished, offered),
-        preview=sheet(classes, SHEET_ROWS if space.picture else SCATTERED),
+        preview=sheet(classes, SHEET_ROWS if space.shown else SCATTERED),
         preview_columns=classes,
         original=Straight(Denoiser(network, space, "v", np.empty(0)), shift).original,
     )

@@ -1,11 +1,11 @@
-"""Generative adversarial networks (Goodfellow et al. 2014): one call from a latent to a picture."""
+"""Generative adversarial networks (Goodfellow et al. 2014): one call from a latent to a sample."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from brood.protocol.manifest import GraphInput, GraphOutput, Noise, Operation, Output, Param, Sample, Stage
+from brood.protocol.manifest import GraphInput, GraphOutput, Noise, Operation, Output, Param, Stage
 from brood_export.families.base import (
     LATENT_STREAM,
     ExportSpec,
@@ -14,7 +14,6 @@ from brood_export.families.base import (
     StepGraph,
     any_label,
     finite,
-    is_picture,
     label_input,
     label_noise_input,
     label_output,
@@ -27,11 +26,12 @@ from brood_export.families.base import (
     sheet,
     tried,
 )
+from brood_export.families.medium import Medium, medium_of
 from brood_export.families.unlabelled import labels_optional
 
 
 class Generate(nn.Module):
-    """Latent and label to picture; the truncation factor draws the latent towards its mean, 0."""
+    """Latent and label to sample; the truncation factor draws the latent towards its mean, 0."""
 
     def __init__(self, model: nn.Module, classes: int, value_range: Range) -> None:
         super().__init__()
@@ -45,35 +45,44 @@ class Generate(nn.Module):
 
 @labels_optional
 def gan(
-    model: nn.Module, *, latent: int | tuple[int, ...], classes: int = 0, value_range: Range = (0.0, 1.0)
+    model: nn.Module,
+    *,
+    latent: int | tuple[int, ...],
+    classes: int = 0,
+    value_range: Range = (0.0, 1.0),
+    sample_rate_hz: int | None = None,
+    fps: float | None = None,
 ) -> ExportSpec:
-    """A generator ``model(z [rows, latent], label [rows]) -> image [rows, channels, height, width]``.
+    """A generator ``model(z [rows, latent], label [rows]) -> sample [rows, ...]``.
 
-    Without classes it is ``model(z)``. What it makes need not be a picture: anything else is a tensor.
+    Without classes it is ``model(z)``. Samples of channels, height and width, in grey or RGB, are pictures; anything
+    else is a tensor, unless ``sample_rate_hz`` or ``fps`` says what it is.
 
     Args:
         model: in evaluation mode, without randomness of its own.
         latent: numbers of the standard normal z, or its shape, as 100,1,1.
         classes: labels are 0 … classes-1; 0: the model takes no label.
-        value_range: pixel values shown as black and white; samples are kept within.
+        value_range: what is shown as black and white, or is full scale of sound; samples are kept within.
+        sample_rate_hz: of sound, [channels, samples]; without, samples are no sound.
+        fps: frames a second of a video, [frames, channels, height, width]; without, samples are no video.
     """
     z = (latent,) if isinstance(latent, int) else latent
     (made,) = tried(model, "gan", "forward", torch.zeros(2, *z), torch.zeros(2, dtype=torch.int64))
     shape = row_shape(made)
-    output = "image" if is_picture(shape) else "sample"
+    medium = medium_of(shape, value_range, sample_rate_hz, fps)
     return ExportSpec(
         family="gan",
         domain="continuous",
         description="Generative adversarial network.",
-        graphs={"generate": generate_graph(model, z, shape, output, classes, value_range)},
-        operations={"generate": generate(shape, output, classes)},
-        sample=Sample(range=value_range) if output == "image" else None,
+        graphs={"generate": generate_graph(model, z, shape, medium.word, classes, value_range)},
+        operations={"generate": generate(shape, medium, classes)},
+        sample=medium.sample,
         golden=(
             Request("generate_label", "generate", 1, 0, {"label": classes - 1}),
             Request("generate_any", "generate", 2, 3),
             Request("generate_truncated", "generate", 3, 1, {"label": 0, "truncation": 0.5}),
         ),
-        preview=sheet(classes) if output == "image" else (),
+        preview=sheet(classes) if medium.sample else (),
         preview_columns=classes,
     )
 
@@ -99,14 +108,13 @@ def generate_graph(
     )
 
 
-def generate(shape: tuple[int, ...], output: str, classes: int) -> Operation:
-    kind = "image" if output == "image" else "tensor"
+def generate(shape: tuple[int, ...], medium: Medium, classes: int) -> Operation:
     return Operation(
         description="Make samples from random latents.",
         params={"label": label_param(classes), "truncation": truncation_param()},
         stages=(Stage(graph="generate"),),
         outputs={
-            output: Output.model_validate({"dtype": "float32", "shape": shape, "kind": kind}),
+            medium.word: Output(dtype="float32", shape=shape, kind=medium.kind),
             "label": made_label(),
         },
     )

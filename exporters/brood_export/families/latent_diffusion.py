@@ -47,6 +47,7 @@ from brood_export.families.base import (
 from brood_export.families.denoiser import Space, check_denoiser, step_graph
 from brood_export.families.denoiser_words import Defaults, golden, golden_steps, only, operations
 from brood_export.families.diffusion import Betas, levels, noise_schedule
+from brood_export.families.medium import Medium
 from brood_export.families.original import Denoiser
 from brood_export.families.textbook import Prediction
 from brood_export.families.unlabelled import labels_optional
@@ -160,7 +161,7 @@ def latent_diffusion(
         Misfit: one of the three does not give what the next one takes.
     """
     check_ends(encoder, decoder, latent, image)
-    free = Space(latent, classes, math.inf, "latent", False)
+    free = Space(latent, classes, math.inf, "latent", Medium("tensor", None), False)
     space = replace(free, extent=REACH)
     check_denoiser(model, "latent-diffusion", space)
     schedule = noise_schedule(prediction, betas, train_steps, (beta_start, beta_end), None)

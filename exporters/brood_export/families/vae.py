@@ -8,6 +8,7 @@ There is one decoder graph. Where its latent comes from is the operation's busin
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 import numpy as np
@@ -21,8 +22,6 @@ from brood.protocol.manifest import (
     Noise,
     Operation,
     Output,
-    Param,
-    Sample,
     Stage,
     State,
 )
@@ -31,6 +30,7 @@ from brood_export.families.base import (
     LATENT_STREAM,
     Examples,
     ExportSpec,
+    Range,
     Request,
     StepGraph,
     any_label,
@@ -53,11 +53,27 @@ from brood_export.families.base import (
     true_label_param,
 )
 from brood_export.families.blend import blend_graph, weight_input
+from brood_export.families.medium import Medium, medium_of
 from brood_export.families.unlabelled import labels_optional
 
-SAMPLE = Sample(range=(0.0, 1.0))
 # A decoder call with a given latent and label draws nothing.
 FIXED: dict[str, str | float] = {"sampled": 0.0, "temperature": 1.0, "label_noise": 0.5}
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """What a model encodes, and into what."""
+
+    shape: tuple[int, ...]  # of one row
+    latent: tuple[int, ...]
+    classes: int
+    range: Range
+    medium: Medium
+
+    @property
+    def word(self) -> str:
+        """What it is called."""
+        return self.medium.word
 
 
 class ConditionalVae(Protocol):
@@ -88,9 +104,9 @@ class Encode(nn.Module):
 class Decode(nn.Module):
     """Latent and label to picture; where `sampled` is 1 the latent is still noise."""
 
-    def __init__(self, model: nn.Module, classes: int) -> None:
+    def __init__(self, model: nn.Module, classes: int, value_range: Range) -> None:
         super().__init__()
-        self.model, self.classes = model, classes
+        self.model, self.classes, self.value_range = model, classes, value_range
 
     def forward(
         self, latent: Tensor, sampled: Tensor, label_noise: Tensor, label: Tensor, temperature: Tensor
@@ -99,7 +115,7 @@ class Decode(nn.Module):
         drawn = self.prior(latent * per_row(temperature, latent), label)
         latent = torch.where(per_row(sampled, latent) > 0.5, drawn, latent)
         raw = cast(ConditionalVae, self.model).decode(latent, label)
-        return raw.clamp(*SAMPLE.range), label, finite(raw)
+        return raw.clamp(*self.value_range), label, finite(raw)
 
     def prior(self, noise: Tensor, label: Tensor) -> Tensor:
         """The latent of standard normal noise; the noise itself unless the model has learned a prior."""
@@ -108,7 +124,14 @@ class Decode(nn.Module):
 
 @labels_optional
 def vae(
-    model: nn.Module, *, image: tuple[int, int, int], classes: int = 0, examples: Examples | None = None
+    model: nn.Module,
+    *,
+    image: tuple[int, ...],
+    classes: int = 0,
+    value_range: Range = (0.0, 1.0),
+    sample_rate_hz: int | None = None,
+    fps: float | None = None,
+    examples: Examples | None = None,
 ) -> ExportSpec:
     """A VAE with ``encode(image, label) -> (mean, log_variance)`` and ``decode(z, label) -> image``.
 
@@ -118,9 +141,12 @@ def vae(
 
     Args:
         model: in evaluation mode, without randomness of its own.
-        image: channels, height, width; values in 0..1.
+        image: shape of what is encoded: channels, height, width of a picture; see ``sample_rate_hz`` and ``fps``.
         classes: labels are 0 … classes-1; 0: the model takes no label.
-        examples: pictures for the golden samples, with labels; without, noise is encoded.
+        value_range: what is shown as black and white, or is full scale of sound; samples are kept within.
+        sample_rate_hz: of sound, [channels, samples]; without, samples are no sound.
+        fps: frames a second of a video, [frames, channels, height, width]; without, samples are no video.
+        examples: samples of that kind for the golden samples, with labels; without, noise is encoded.
 
     Raises:
         Misfit: the model has no encode or decode.
@@ -135,59 +161,61 @@ def vae(
     (made,) = tried(model, "vae", "decode", torch.zeros(2, *latent), label)
     if row_shape(made) != image:
         raise Misfit(f"{called(model)}.decode gives {list(row_shape(made))} a row; allowed: image {list(image)}")
+    coded = Coded(image, latent, classes, value_range, medium_of(image, value_range, sample_rate_hz, fps))
     return ExportSpec(
         family="vae",
         domain="continuous",
         description="Variational autoencoder.",
         graphs={
-            "encode": encode_graph(model, image, latent, classes),
-            "decode": decode_graph(model, image, latent, classes),
+            "encode": encode_graph(model, coded),
+            "decode": decode_graph(model, coded),
             "blend": blend_graph(latent),
         },
-        operations=operations(image, latent, classes),
-        sample=SAMPLE,
-        golden=golden(examples_or_drawn(examples, image, classes), latent, classes),
-        preview=sheet(classes),
+        operations=operations(coded),
+        sample=coded.medium.sample,
+        golden=golden(coded, examples_or_drawn(examples, image, classes, value_range)),
+        preview=sheet(classes) if coded.medium.sample else (),
         preview_columns=classes,
     )
 
 
-def encode_graph(model: nn.Module, image: tuple[int, int, int], latent: tuple[int, ...], classes: int) -> StepGraph:
+def encode_graph(model: nn.Module, coded: Coded) -> StepGraph:
+    described = GraphOutput(dtype="float32", shape=coded.latent, role="output")
     return StepGraph(
         module=Encode(model),
-        inputs={"image": GraphInput(dtype="float32", shape=image, role="input"), "label": label_input()},
-        outputs={
-            "mean": GraphOutput(dtype="float32", shape=latent, role="output"),
-            "log_variance": GraphOutput(dtype="float32", shape=latent, role="output"),
-            "ok": ok_output(),
-        },
-        ranges={"image": SAMPLE.range, "label": (0, classes - 1)},
+        inputs={coded.word: GraphInput(dtype="float32", shape=coded.shape, role="input"), "label": label_input()},
+        outputs={"mean": described, "log_variance": described, "ok": ok_output()},
+        ranges={coded.word: coded.range, "label": (0, coded.classes - 1)},
     )
 
 
-def decode_graph(model: nn.Module, image: tuple[int, int, int], latent: tuple[int, ...], classes: int) -> StepGraph:
+def decode_graph(model: nn.Module, coded: Coded) -> StepGraph:
     return StepGraph(
-        module=Decode(model, classes),
+        module=Decode(model, coded.classes, coded.range),
         inputs={
-            "latent": GraphInput(dtype="float32", shape=latent, role="input"),
+            "latent": GraphInput(dtype="float32", shape=coded.latent, role="input"),
             "sampled": number_input(),
             "label_noise": label_noise_input(),
             "label": label_input(),
             "temperature": number_input(),
         },
         outputs={
-            "image": GraphOutput(dtype="float32", shape=image, role="output"),
+            coded.word: GraphOutput(dtype="float32", shape=coded.shape, role="output"),
             "made_label": label_output(),
             "ok": ok_output(),
         },
-        ranges={"latent": (-3.0, 3.0), "sampled": (0.0, 1.0), "label": (-1, classes - 1), "temperature": (0.0, 1.5)},
+        ranges={
+            "latent": (-3.0, 3.0),
+            "sampled": (0.0, 1.0),
+            "label": (-1, coded.classes - 1),
+            "temperature": (0.0, 1.5),
+        },
     )
 
 
-def operations(image: tuple[int, int, int], latent: tuple[int, ...], classes: int) -> dict[str, Operation]:
-    picture = Output(dtype="float32", shape=image, kind="image")
-    given = Input(kind="image", dtype="float32", shape=image, minimum=0.0, maximum=1.0, description="the picture")
-    label = {"label": true_label_param(classes)}
+def operations(coded: Coded) -> dict[str, Operation]:
+    word, latent, label = coded.word, coded.latent, {"label": true_label_param(coded.classes)}
+    made, given = {word: made_output(coded)}, given_input(coded)
     numbers = Output(dtype="float32", shape=latent, kind="tensor")
     decode = Stage(graph="decode", bind=FIXED)
     drawn = State(
@@ -199,69 +227,79 @@ def operations(image: tuple[int, int, int], latent: tuple[int, ...], classes: in
     return {
         "generate": Operation(
             description="Make samples from random latents.",
-            params={"label": label_param(classes), "temperature": temperature_param()},
+            params={"label": label_param(coded.classes), "temperature": temperature_param()},
             state={"noise": drawn},
             stages=(Stage(graph="decode", bind={"latent": "noise", "sampled": 1.0}),),
-            outputs={"image": picture, "label": made_label()},
+            outputs={**made, "label": made_label()},
         ),
         "encode": Operation(
-            description="Mean and log-variance of the latent's density given a picture.",
-            inputs={"image": given},
+            description="Mean and log-variance of the latent's density given a sample.",
+            inputs={word: given},
             params=label,
             stages=(Stage(graph="encode"),),
             outputs={"mean": numbers, "log_variance": numbers},
         ),
         "decode": Operation(
-            description="The picture of a latent.",
+            description="The sample of a latent.",
             inputs={"latent": Input(kind="tensor", dtype="float32", shape=latent, description="as encode gives it")},
             params=label,
             stages=(decode,),
-            outputs={"image": picture},
+            outputs=made,
         ),
         "reconstruct": Operation(
-            description="Encode a picture and decode the latent's mean.",
-            inputs={"image": given},
+            description="Encode a sample and decode the latent's mean.",
+            inputs={word: given},
             params=label,
             state={"latent": State(dtype="float32", shape=latent, init="zeros")},
             stages=(Stage(graph="encode", bind={"mean": "latent"}), decode),
-            outputs={"image": picture},
+            outputs=made,
         ),
-        "interpolate": interpolate(given, latent, label, picture),
+        "interpolate": interpolate(coded),
     }
 
 
-def interpolate(given: Input, latent: tuple[int, ...], label: dict[str, Param], picture: Output) -> Operation:
-    """Between two pictures of one class: both are encoded, and the latent between them is decoded."""
-    described = State(dtype="float32", shape=latent, init="zeros")
+def made_output(coded: Coded) -> Output:
+    return Output(dtype="float32", shape=coded.shape, kind=coded.medium.kind)
+
+
+def given_input(coded: Coded) -> Input:
+    low, high = coded.range
+    kind, text = coded.medium.kind, f"the {'picture' if coded.word == 'image' else coded.word}"
+    return Input(kind=kind, dtype="float32", shape=coded.shape, minimum=low, maximum=high, description=text)
+
+
+def interpolate(coded: Coded) -> Operation:
+    """Between two of one class: both are encoded, and the latent between them is decoded."""
+    described, given = State(dtype="float32", shape=coded.latent, init="zeros"), given_input(coded)
     return Operation(
-        description="Pictures between two others, along the arc between their latents.",
+        description="What lies between two others, along the arc between their latents.",
         inputs={"first": given, "second": given, "weight": weight_input()},
-        params=label,
+        params={"label": true_label_param(coded.classes)},
         state={"one": described, "other": described, "latent": described},
         stages=(
-            Stage(graph="encode", bind={"image": "first", "mean": "one"}),
-            Stage(graph="encode", bind={"image": "second", "mean": "other"}),
+            Stage(graph="encode", bind={coded.word: "first", "mean": "one"}),
+            Stage(graph="encode", bind={coded.word: "second", "mean": "other"}),
             Stage(graph="blend", bind={"first": "one", "second": "other", "blended": "latent"}),
             Stage(graph="decode", bind=FIXED),
         ),
-        outputs={"image": picture},
+        outputs={coded.word: made_output(coded)},
     )
 
 
-def golden(examples: Examples, latent: tuple[int, ...], classes: int) -> tuple[Request, ...]:
+def golden(coded: Coded, examples: Examples) -> tuple[Request, ...]:
     one, two = ({"label": int(label)} for label in examples.labels[:2])
     first, second = examples.images[:2]
     ends = {"first": first, "second": second}
-    ramp = torch.linspace(-1.5, 1.5, math.prod(latent)).reshape(latent).numpy()
+    ramp = torch.linspace(-1.5, 1.5, math.prod(coded.latent)).reshape(coded.latent).numpy()
     return (
-        Request("generate_label", "generate", 1, 0, {"label": classes - 1}),
+        Request("generate_label", "generate", 1, 0, {"label": coded.classes - 1}),
         Request("generate_any", "generate", 2, 3, {"temperature": 0.7}),
-        Request("encode_first", "encode", 0, 0, one, {"image": first}),
-        Request("encode_second", "encode", 0, 0, two, {"image": second}),
+        Request("encode_first", "encode", 0, 0, one, {coded.word: first}),
+        Request("encode_second", "encode", 0, 0, two, {coded.word: second}),
         Request("decode_ramp", "decode", 0, 0, one, {"latent": ramp}),
         Request("decode_fall", "decode", 0, 0, two, {"latent": -ramp}),
-        Request("reconstruct_first", "reconstruct", 0, 0, one, {"image": first}),
-        Request("reconstruct_second", "reconstruct", 0, 0, two, {"image": second}),
+        Request("reconstruct_first", "reconstruct", 0, 0, one, {coded.word: first}),
+        Request("reconstruct_second", "reconstruct", 0, 0, two, {coded.word: second}),
         Request("interpolate_third", "interpolate", 0, 0, one, {**ends, "weight": np.array(1 / 3, np.float32)}),
         Request("interpolate_end", "interpolate", 0, 0, two, {**ends, "weight": np.array(1.0, np.float32)}),
     )
