@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     )
     from brood_client._events import Accepted, Done, Event, Preview, Progress, Sample, Timing, Usage
     from brood_client._generation import Generation
-    from brood_client._models import Input, Model, Operation, Output, Param
+    from brood_client._models import Input, Medium, Model, Operation, Output, Param
     from brood_client._request import Options
+    from brood_client._sound import Audio
     from brood_client._sync.client import Client
     from brood_client._sync.stream import Stream
 
@@ -55,8 +56,9 @@ _PLACES = {
     "_errors": _ERRORS,
     "_events": "Accepted Done Event Preview Progress Sample Timing Usage",
     "_generation": "Generation",
-    "_models": "Input Model Operation Output Param",
+    "_models": "Input Medium Model Operation Output Param",
     "_request": "Options",
+    "_sound": "Audio",
     "_sync.client": "Client",
     "_sync.stream": "Stream",
 }
@@ -66,6 +68,7 @@ __all__ = [
     "Accepted",
     "AsyncClient",
     "AsyncStream",
+    "Audio",
     "BroodError",
     "Cancelled",
     "Client",
@@ -79,6 +82,7 @@ __all__ = [
     "IdempotencyConflict",
     "Input",
     "InvalidArgument",
+    "Medium",
     "Model",
     "ModelNotFound",
     "ModelUnavailable",

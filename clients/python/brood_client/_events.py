@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brood_client._content import Array, Content, Scalar
-from brood_client._pictures import opened
+from brood_client._content import Array, Content, Kind, Scalar
+from brood_client._pictures import Pixels, opened
+from brood_client._sound import Audio
 
 if TYPE_CHECKING:
     from PIL import Image
+
+CALLED: Mapping[Kind, str] = {"image": "picture", "audio": "sound", "video": "video"}
+FORMATS = ("png", "webp", "jpeg", "wav", "flac", "mp4", "webm", "apng", "gif", "npy")
+SUFFIXES = {f".{format}": format for format in FORMATS} | {".jpg": "jpeg"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class _Shown:
         Raises:
             ValueError: there is none.
         """
-        return self._content(picture=False).array
+        return self.content().array
 
     @property
     def png(self) -> bytes:
@@ -68,7 +75,7 @@ class _Shown:
         Raises:
             ValueError: there is none.
         """
-        return self.picture().png({"seed": str(self.seed), "index": str(self.index)})
+        return self.picture().file({"seed": str(self.seed), "index": str(self.index)}, "png")[1]
 
     @property
     def image(self) -> Image.Image:
@@ -80,33 +87,72 @@ class _Shown:
         """
         return opened(self.png)
 
-    def first(self, *, picture: bool) -> str | None:
-        """Name of the first output that is an array (``picture``: one that can be looked at); None if there is none."""
-        names = (name for name in sorted(self.contents) if _is_array(self.contents[name], picture=picture))
-        return next(names, None)
+    @property
+    def audio(self) -> Audio:
+        """The first output, by name, that is sound: its array [channels, samples], −1 to 1, and its sample rate.
+
+        Raises:
+            ValueError: there is none.
+            ImportError: it came as FLAC, and soundfile is not installed.
+        """
+        return self.content("audio").audio
+
+    @property
+    def frames(self) -> Pixels:
+        """The frames of the first output, by name, that is a video: uint8 [T, H, W] or [T, H, W, 3].
+
+        Raises:
+            ValueError: there is none.
+            ImportError: it came as a file that only PyAV (MP4, WebM) or Pillow can read, and that is not installed.
+        """
+        return self.content("video").frames
+
+    def first(self, *kinds: Kind) -> str | None:
+        """Name of the first output of these kinds, or (without) that is an array; None if there is none."""
+        contents = ((name, self.contents[name]) for name in sorted(self.contents))
+        arrays = ((name, value) for name, value in contents if isinstance(value, Content))
+        return next((name for name, value in arrays if not kinds or value.kind in kinds), None)
 
     def picture(self) -> Content:
-        """The first output, by name, that can be looked at.
+        """The first output, by name, that is a picture.
 
         Raises:
             ValueError: there is none.
         """
-        return self._content(picture=True)
+        return self.content("image")
+
+    def content(self, *kinds: Kind) -> Content:
+        """The first output, by name, of these kinds, or (without) that is an array, as it came.
+
+        Raises:
+            ValueError: there is none.
+        """
+        value = self.contents.get(self.first(*kinds) or "")
+        if isinstance(value, Content):
+            return value
+        what = " or ".join(CALLED[kind] for kind in kinds) or "array"
+        raise ValueError(f"there is no {what} here; outputs: {', '.join(sorted(self.contents))}")
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the picture, sound or video as a file, or else the array: ``sample.save("x.wav")``.
+
+        Args:
+            path: its suffix says in which format: what it came in; or of numbers PNG, WAV, WebP, GIF or APNG; or NPY.
+
+        Raises:
+            ValueError: it came in another form, of which that cannot be made here; ask the server by ``format``.
+            OSError: it cannot be written.
+            ImportError: what makes or reads such files is not installed.
+        """
+        return saved(self, path, {"seed": str(self.seed), "index": str(self.index)})
 
     def scalars(self) -> dict[str, Scalar]:
         """The outputs that are numbers, by name."""
         return {name: value for name, value in self.contents.items() if not isinstance(value, Content)}
 
-    def _content(self, *, picture: bool) -> Content:
-        value = self.contents.get(self.first(picture=picture) or "")
-        if isinstance(value, Content):
-            return value
-        what = "picture" if picture else "array"
-        raise ValueError(f"there is no {what} here; outputs: {', '.join(sorted(self.contents))}")
-
     def _repr_png_(self) -> bytes | None:
         """For notebooks."""
-        return self.png if self.first(picture=True) is not None else None
+        return self.png if self.first("image") is not None else None
 
     def __repr__(self) -> str:
         outputs = (f"{name}: {_briefly(self.contents[name])}" for name in sorted(self.contents))
@@ -154,8 +200,15 @@ class Done:
 Event = Accepted | Progress | Preview | Sample | Done
 
 
-def _is_array(value: Content | Scalar, *, picture: bool) -> bool:
-    return isinstance(value, Content) and (value.is_picture or not picture)
+def saved(sample: _Shown, path: str | PathLike[str], texts: Mapping[str, str]) -> Path:
+    """See `_Shown.save`; the texts go into a file that is made here."""
+    target = Path(path)
+    form = SUFFIXES.get(target.suffix.lower())
+    if form is None:
+        raise ValueError(f"{target}: no format is called {target.suffix!r}; there are: {', '.join(SUFFIXES)}")
+    value = sample.content() if form == "npy" or sample.first(*CALLED) is None else sample.content(*CALLED)
+    target.write_bytes(value.file(texts, form)[1])
+    return target
 
 
 def _briefly(value: Content | Scalar) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import io
 import json
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
@@ -14,15 +13,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brood_client._content import PLAIN, Array, Content
-from brood_client._events import Sample, Timing, Usage
-from brood_client._pictures import MARK, opened, sheet_of, write_png
+from brood_client._content import Array, Content
+from brood_client._events import CALLED, SUFFIXES, Sample, Timing, Usage, saved
+from brood_client._pictures import MARK, Pixels, opened, sheet_of, write_png
+from brood_client._sound import Audio
 
 if TYPE_CHECKING:
     from PIL import Image
 
 SHEET, SCALARS = "sheet.png", "samples.json"
 MOST_SHOWN = 100  # samples in a notebook
+VIDEOS = ("mp4", "webm")
+MEDIA_TYPES = {form: f"image/{form}" for form in ("png", "webp", "jpeg", "apng", "gif")}
+MEDIA_TYPES |= {"wav": "audio/wav", "flac": "audio/flac", "mp4": "video/mp4", "webm": "video/webm"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -63,7 +66,7 @@ class Generation:
         Raises:
             ValueError: the operation gives scalars only.
         """
-        name = self.samples[0].first(picture=False)
+        name = self.samples[0].first()
         if name is None:
             names = ", ".join(sorted(self.samples[0].contents))
             raise ValueError(f"{self.model}/{self.operation} gives scalars only: {names}; see .arrays")
@@ -105,6 +108,31 @@ class Generation:
             raise ValueError(f"there are {len(self.samples)} samples; take .images, or .sheet() for all in one picture")
         return self.images[0]
 
+    @property
+    def audio(self) -> Audio:
+        """The sound of the only sample: its array [channels, samples], −1 to 1, and its sample rate.
+
+        Raises:
+            ValueError: the operation gives none, or there are several samples: they have ``.audio`` each.
+            ImportError: it came as FLAC, and soundfile is not installed.
+        """
+        return self._only("audio").audio
+
+    @property
+    def frames(self) -> Pixels:
+        """The video of the only sample: uint8 [T, H, W] or [T, H, W, 3].
+
+        Raises:
+            ValueError: the operation gives none, or there are several samples: they have ``.frames`` each.
+            ImportError: it came as a file, and what reads that is not installed.
+        """
+        return self._only("frames").frames
+
+    def _only(self, each: str) -> Sample:
+        if len(self.samples) != 1:
+            raise ValueError(f"there are {len(self.samples)} samples; they have .{each} each")
+        return self.samples[0]
+
     def sheet(self, columns: int | None = None) -> bytes:
         """All pictures in one, as a PNG file.
 
@@ -118,29 +146,34 @@ class Generation:
         pictures = [sample.picture().pixels for sample in self.samples]
         return write_png(sheet_of(pictures, columns), MARK)
 
-    def save(self, directory: str | PathLike[str]) -> list[Path]:
-        """Write a picture file for each picture, an NPY file for each other array, ``samples.json`` with the scalars.
+    def save(self, path: str | PathLike[str]) -> list[Path]:
+        """Write a directory of files, or (``"x.wav"``) one: of the only sample, see `Sample.save`.
 
-        With pictures there is also ``sheet.png``, all of them in one.
+        In the directory there is a file for each output of each sample, ``samples.json`` with the scalars and, with
+        pictures, ``sheet.png``, all of them in one. What came as a file stays one; of numbers, pictures become PNG,
+        sound WAV, video animated WebP, other arrays NPY.
 
         Returns:
             The files.
 
         Raises:
             OSError: they cannot be written.
-            ImportError: as `sheet`.
+            ValueError: one file is named, and there are several samples, or it came in another form.
+            ImportError: what makes or reads such files is not installed.
         """
+        if Path(path).suffix.lower() in SUFFIXES and not Path(path).is_dir():
+            return [saved(self._only("save()"), path, self._texts(self.samples[0]))]
         files = {
             f"{sample.index:06d}-{name}.{suffix}": content
             for sample in self.samples
             for name, value in sample.contents.items()
             if isinstance(value, Content)
-            for suffix, content in [self._file(sample, value)]
+            for suffix, content in [value.file(self._texts(sample))]
         }
-        if self.samples[0].first(picture=True) is not None:
+        if self.samples[0].first("image") is not None:
             files[SHEET] = self.sheet()
         files[SCALARS] = f"{json.dumps(self._told(), indent=1)}\n".encode()
-        folder = Path(directory)
+        folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             (folder / name).write_bytes(content)
@@ -150,19 +183,11 @@ class Generation:
         return np.stack([np.asarray(sample.outputs[name]) for sample in self.samples])
 
     def _png(self, sample: Sample) -> bytes:
-        return sample.picture().png(self._texts(sample))
+        return sample.picture().file(self._texts(sample), "png")[1]
 
     def _texts(self, sample: Sample) -> dict[str, str]:
         told = {"model": self.model, "version": self.version, "operation": self.operation}
         return {name: str(value) for name, value in {**told, "seed": sample.seed, "index": sample.index}.items()}
-
-    def _file(self, sample: Sample, value: Content) -> tuple[str, bytes]:
-        if value.is_picture:
-            made = value.format in ("png", *PLAIN)
-            return ("png", value.png(self._texts(sample))) if made else (value.format, value.content)
-        stream = io.BytesIO()
-        np.save(stream, value.array, allow_pickle=False)
-        return "npy", stream.getvalue()
 
     def _told(self) -> dict[str, object]:
         rows = [{"index": each.index, "seed": each.seed, **each.scalars()} for each in self.samples]
@@ -170,23 +195,27 @@ class Generation:
         return {**head, "determinism": self.determinism, "samples": rows}
 
     def _repr_png_(self) -> bytes | None:
-        if self.samples[0].first(picture=True) is None:
+        if self.samples[0].first("image") is None:
             return None
         return self._png(self.samples[0]) if len(self.samples) == 1 else self.sheet()
 
     def _repr_html_(self) -> str:
-        """Pictures with their index as title; of other samples a table."""
+        """Pictures, sounds and videos with their index as title; of other samples a table."""
         words = f"{self.model} {self.version} · {self.operation} · n {len(self.samples)} · seed {self.seed}"
         shown = self.samples[:MOST_SHOWN]
-        pictures = self.samples[0].first(picture=True) is not None
-        body = "".join(self._img(sample) for sample in shown) if pictures else _table(shown)
+        seen = self.samples[0].first(*CALLED) is not None
+        body = "".join(self._tag(sample) for sample in shown) if seen else _table(shown)
         more = f"<p>… and {len(self.samples) - MOST_SHOWN} more</p>" if len(self.samples) > MOST_SHOWN else ""
         return f"<div><p>{html.escape(words)} · {html.escape(self.determinism)}</p>{body}{more}</div>"
 
-    def _img(self, sample: Sample) -> str:
-        source = b64encode(self._png(sample)).decode()
-        size = "min-width:56px;image-rendering:pixelated;margin:1px"
-        return f'<img src="data:image/png;base64,{source}" title="index {sample.index}" style="{size}">'
+    def _tag(self, sample: Sample) -> str:
+        value = sample.content(*CALLED)
+        form, content = value.file(self._texts(sample))
+        said = f'src="data:{MEDIA_TYPES[form]};base64,{b64encode(content).decode()}" title="index {sample.index}"'
+        if value.kind == "audio":
+            return f"<audio controls {said}></audio>"
+        size = 'style="min-width:56px;image-rendering:pixelated;margin:1px"'
+        return f"<video controls loop muted {said} {size}></video>" if form in VIDEOS else f"<img {said} {size}>"
 
 
 def _table(samples: tuple[Sample, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What a caller gives, as a request carries it: arrays as raw bytes, pictures as PNG."""
+"""What a caller gives, as a request carries it: arrays as raw bytes, pictures as PNG, sound as WAV or FLAC."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ import numpy.typing as npt
 
 from brood_client._errors import invalid
 from brood_client._pictures import SIGNATURE, opened
+from brood_client._sound import Audio, sound_format, write_wav
 
 if TYPE_CHECKING:
     from PIL import Image
 
-# An array or nested list of numbers, a Path, the bytes of a file, or an image of Pillow.
-Given: TypeAlias = "npt.ArrayLike | PathLike[str] | memoryview | Image.Image"
+# An array or nested list of numbers, a Path, the bytes of a file, a sound, or an image of Pillow.
+Given: TypeAlias = "npt.ArrayLike | PathLike[str] | memoryview | Audio | Image.Image"
 
 NPY = b"\x93NUMPY"
-ALLOWED = "an array of numbers, a Path, the bytes of a PNG or NPY file, or an image of Pillow"
+ALLOWED = "an array of numbers, a Path, the bytes of a PNG, WAV, FLAC or NPY file, an Audio, or an image of Pillow"
 
 
 def tensor_of(name: str, value: Given) -> dict[str, Any]:
@@ -29,8 +30,9 @@ def tensor_of(name: str, value: Given) -> dict[str, Any]:
 
     Args:
         name: of the input, for messages.
-        value: an array or nested list of numbers; a `Path` to or the bytes of a PNG or NPY file, or of any other
-            picture that Pillow reads; an image of Pillow. A picture is one for all samples.
+        value: an array or nested list of numbers; a `Path` to or the bytes of a PNG, WAV, FLAC or NPY file, or of any
+            other picture that Pillow reads; an `Audio`, which goes as 16 bits; an image of Pillow. A picture or sound
+            is one for all samples.
 
     Raises:
         InvalidArgument: it is nothing of these.
@@ -41,9 +43,16 @@ def tensor_of(name: str, value: Given) -> dict[str, Any]:
         value = Path(value).read_bytes()
     if isinstance(value, bytes | bytearray | memoryview):
         return _file(name, bytes(value))
+    if isinstance(value, Audio):
+        return {"b64": write_wav(value, {}), "format": "wav"}
     if _is_image(value):
         return _picture(name, value)
     return _raw(name, cast("npt.ArrayLike", value))
+
+
+def is_loose(value: Given) -> bool:
+    """Whether it has no dtype of its own: numbers, and lists of them."""
+    return isinstance(value, list | tuple | int | float) and not isinstance(value, Audio)
 
 
 def as_dtype(tensor: Mapping[str, Any], dtype: str) -> Mapping[str, Any]:
@@ -61,6 +70,8 @@ def as_dtype(tensor: Mapping[str, Any], dtype: str) -> Mapping[str, Any]:
 def _file(name: str, content: bytes) -> dict[str, Any]:
     if content.startswith(SIGNATURE):
         return {"b64": content, "format": "png"}
+    if sound := sound_format(content):
+        return {"b64": content, "format": sound}
     try:
         if content.startswith(NPY):
             return _raw(name, np.load(io.BytesIO(content), allow_pickle=False))

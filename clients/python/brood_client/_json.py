@@ -15,7 +15,7 @@ from brood_client._content import Content, Scalar
 from brood_client._errors import BroodError, error_of
 from brood_client._events import Accepted, Done, Event, Preview, Progress, Sample, Timing, Usage
 from brood_client._generation import Generation
-from brood_client._models import Input, Model, Operation, Output, Param
+from brood_client._models import Input, Medium, Model, Operation, Output, Param
 from brood_client._request import Request
 from brood_client._sse import ServerEvent
 
@@ -86,7 +86,8 @@ def model_of(model: Mapping[str, Any]) -> Model:
     """One model."""
     operations = {name: _operation(model["operations"][name]) for name in sorted(model.get("operations", ()))}
     certificate = {graph: tuple(rows) for graph, rows in model.get("certificate", {}).items()}
-    return _known(Model, {**model, "operations": operations, "certificate": certificate})
+    sample = model.get("sample") and _known(Medium, model["sample"])
+    return _known(Model, {**model, "operations": operations, "certificate": certificate, "sample": sample})
 
 
 def models_of(answer: Mapping[str, Any]) -> list[Model]:
@@ -138,7 +139,13 @@ def _content(value: Any) -> Content | Scalar:
     if isinstance(value, dict):
         shown = value.get("range")
         return Content(
-            b64decode(value["b64"]), value["format"], value["dtype"], tuple(value["shape"]), shown and tuple(shown)
+            b64decode(value["b64"]),
+            value["format"],
+            value["dtype"],
+            tuple(value["shape"]),
+            shown and tuple(shown),
+            value.get("sample_rate_hz"),
+            value.get("fps"),
         )
     scalar: Scalar = math.nan if value is None else value  # JSON has no word for it
     return scalar

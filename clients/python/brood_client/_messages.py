@@ -11,7 +11,7 @@ from brood_client._content import Content, Scalar
 from brood_client._errors import error_of
 from brood_client._events import Accepted, Done, Event, Preview, Progress, Sample, Timing, Usage
 from brood_client._generation import Generation
-from brood_client._models import Input, Model, Operation, Output, Param
+from brood_client._models import Input, Medium, Model, Operation, Output, Param
 from brood_client._request import Request
 
 
@@ -70,6 +70,16 @@ def model_of(model: pb.Model) -> Model:
         precision=model.precision,
         fallback={graph: dict(model.fallback[graph].by_operator) for graph in sorted(model.fallback)},
         state_bytes=model.state_bytes,
+        sample=_medium(model.sample) if model.HasField("sample") else None,
+    )
+
+
+def _medium(told: pb.SampleSpec) -> Medium:
+    return Medium(
+        told.layout,
+        (told.range[0], told.range[1]),
+        told.sample_rate_hz if told.HasField("sample_rate_hz") else None,
+        told.fps if told.HasField("fps") else None,
     )
 
 
@@ -87,7 +97,9 @@ def _content(output: pb.Output) -> Content | Scalar:
         return cast("Scalar", plain_of(output.scalar))
     tensor = output.tensor
     shown = (tensor.range[0], tensor.range[1]) if tensor.range else None
-    return Content(tensor.content, tensor.format, tensor.dtype, tuple(tensor.shape), shown)
+    rate_hz = tensor.sample_rate_hz if tensor.HasField("sample_rate_hz") else None
+    fps = tensor.fps if tensor.HasField("fps") else None
+    return Content(tensor.content, tensor.format, tensor.dtype, tuple(tensor.shape), shown, rate_hz, fps)
 
 
 def _timing(told: pb.Timing) -> Timing:
@@ -124,11 +136,12 @@ def _param(told: pb.ParamSpec) -> Param:
 
 
 def _input(told: pb.InputSpec) -> Input:
-    return Input(told.kind, told.dtype, tuple(told.shape), **_bounds(told), description=told.description)
+    shape, formats = tuple(told.shape), tuple(told.formats)
+    return Input(told.kind, told.dtype, shape, **_bounds(told), description=told.description, formats=formats)
 
 
 def _output(told: pb.OutputSpec) -> Output:
-    return Output(told.kind, told.dtype, tuple(told.shape), told.description)
+    return Output(told.kind, told.dtype, tuple(told.shape), told.description, tuple(told.formats))
 
 
 def _bounds(told: pb.ParamSpec | pb.InputSpec) -> Mapping[str, Any]:

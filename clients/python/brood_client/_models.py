@@ -27,22 +27,24 @@ class Param:
 class Input:
     """A tensor that a caller must give: of ``shape`` for all samples, or ``[n, *shape]``, one for each."""
 
-    kind: str  # "tensor" or "image"
+    kind: str  # "tensor", "image", "audio" or "video"
     dtype: str
     shape: tuple[int, ...]
     minimum: float | None = None
     maximum: float | None = None
     description: str = ""
+    formats: tuple[str, ...] = ()  # in which it may be sent
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
     """A part of a sample."""
 
-    kind: str  # "image", "tensor" or "scalar"
+    kind: str  # "image", "audio", "video", "tensor" or "scalar"
     dtype: str
     shape: tuple[int, ...]
     description: str = ""
+    formats: tuple[str, ...] = ()  # in which it is to be had; the first is what ``format=None`` gives
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,16 @@ class Operation:
     inputs: Mapping[str, Input] = field(default_factory=dict)
     outputs: Mapping[str, Output] = field(default_factory=dict)
     previews: bool = False  # whether `preview_every` is to be had
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """How samples are to be seen or heard."""
+
+    layout: str  # axes of one: "CHW", a picture; "TCHW", a video; "CT", sound
+    range: tuple[float, float]  # values that are black and white, or full scale
+    sample_rate_hz: int | None = None  # of sound
+    fps: float | None = None  # of a video: frames a second
 
 
 Change = Literal["load", "unload", "reload"]
@@ -84,3 +96,4 @@ class Model:
         default_factory=dict
     )  # graph → operator → nodes it leaves to others
     state_bytes: int = 0  # memory that the state of unfinished samples may take
+    sample: Medium | None = None  # None: samples are numbers only

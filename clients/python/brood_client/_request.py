@@ -20,7 +20,7 @@ from brood_client._checks import (
     check_whole,
 )
 from brood_client._content import Scalar
-from brood_client._inputs import Given, as_dtype, tensor_of
+from brood_client._inputs import Given, as_dtype, is_loose, tensor_of
 
 # What a server accepts. Who has less left, or nothing, asks all the same: the server says that it is too little.
 LEAST_DEADLINE_MS, LONGEST_DEADLINE_MS = 1e-3, 86_400_000.0
@@ -39,13 +39,16 @@ class Options(TypedDict, total=False):
         index: of the first sample; default 0. Sample ``(seed, index)`` is the same however many are asked for.
         params: scalars by name.
         inputs: by name: arrays of the declared dtype (of the declared shape for all samples, or ``[n, *shape]``, one
-            for each), nested lists of numbers, a `Path`, the bytes of a PNG or NPY file, or an image of Pillow.
+            for each), nested lists of numbers, a `Path`, the bytes of a PNG, WAV, FLAC or NPY file, an `Audio`, or an
+            image of Pillow.
         version: of the model; default: the newest that is ready.
         priority: ``bulk`` may wait for whoever is ``interactive`` (default).
         determinism: ``exact``: bit for bit reproducible, or refused; default ``any``.
-        format: how outputs travel: ``raw`` (default) or ``npy``: the model's own numbers; or, where they are pictures,
-            as files of 8-bit pixels, with their origin written in: ``png``, ``webp``, ``jpeg``.
-        quality: 0 to 100, of ``jpeg`` (default 95) and of ``webp``, which loses nothing without.
+        format: how outputs travel: ``raw`` (default) or ``npy``: the model's own numbers; or as files with their origin
+            written in: pictures as ``png``, ``webp``, ``jpeg``, sound as ``wav``, ``flac``, video as ``mp4``, ``webm``,
+            ``webp``, ``apng``, ``gif``; None: as the first of these that fits.
+        quality: 0 to 100, of ``jpeg`` (default 95), ``mp4`` and ``webm`` (66), and of ``webp``, which loses nothing
+            without.
         timeout_s: seconds until it is given up, here and on the server, tries included; default 60; None: never.
         request_id: id under which the server logs it and `Client.cancel` finds it; made here if None.
         idempotency_key: 1 to 255 printable ASCII characters: who asks again under the same key, by default within an
@@ -60,7 +63,7 @@ class Options(TypedDict, total=False):
     version: int | None
     priority: Literal["interactive", "bulk"]
     determinism: Literal["any", "exact"]
-    format: Literal["raw", "npy", "png", "webp", "jpeg"]
+    format: Literal["raw", "npy", "png", "webp", "jpeg", "wav", "flac", "mp4", "webm", "apng", "gif"] | None
     quality: int | None
     timeout_s: float | None
     request_id: str | None
@@ -81,7 +84,7 @@ class Request:
     version: int | None
     priority: str
     determinism: str
-    format: str
+    format: str | None
     request_id: str
     quality: int | None = None
     idempotency_key: str | None = None
@@ -97,7 +100,8 @@ class Request:
                 check_whole(field, getattr(self, field))
         for field in ("model", "operation", "priority", "determinism"):
             check_text(field, getattr(self, field))
-        check_text("output.format", self.format)
+        if self.format is not None:
+            check_text("output.format", self.format)
         if self.quality is not None:
             check_whole("output.quality", self.quality)
         for name, value in self.params.items():
@@ -124,7 +128,7 @@ class Request:
             "index": self.index,
             "params": self.params,
             "inputs": self.inputs,
-            "output": {"format": self.format} | ({} if self.quality is None else {"quality": self.quality}),
+            "output": self._output(),
             "priority": self.priority,
             "determinism": self.determinism,
             "deadline_ms": None if left_s is None else _bounded(left_s * 1000),
@@ -132,6 +136,10 @@ class Request:
             "preview_every": self.preview_every,
         }
         return {name: value for name, value in fields.items() if value is not None}
+
+    def _output(self) -> dict[str, Any]:
+        output = {"format": self.format, "quality": self.quality}
+        return {name: value for name, value in output.items() if value is not None}
 
 
 def request_of(model: str, operation: str, options: Options) -> Request:
@@ -165,7 +173,7 @@ def request_of(model: str, operation: str, options: Options) -> Request:
         request_id=options.get("request_id") or uuid.uuid4().hex,
         quality=_plain(options.get("quality")),
         idempotency_key=key,
-        loose=frozenset(name for name, value in inputs.items() if isinstance(value, list | tuple | int | float)),
+        loose=frozenset(name for name, value in inputs.items() if is_loose(value)),
     )
 
 

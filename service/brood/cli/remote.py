@@ -87,7 +87,7 @@ def generate_remotely(
             index=index,
             params=values,
             inputs={name: Path(text) for name, text in inputs},
-            format="png",
+            format=None,
             timeout_s=None,
         ) as stream:
             for _ in watched(model, n, stream, Sample):

@@ -28,7 +28,7 @@ def asked(**options: Any) -> Any:
         ({"version": "1"}, "version", '"1"'),
         ({"priority": 1}, "priority", "1"),
         ({"determinism": True}, "determinism", "true"),
-        ({"format": None}, "output.format", "null"),
+        ({"format": 1}, "output.format", "1"),
         ({"quality": "high"}, "output.quality", '"high"'),
         ({"params": [1]}, "params", "[1]"),
         ({"params": {3: 3}}, "a name in params", "3"),

@@ -127,10 +127,17 @@ class AsyncClient:
         return await self.generate(model, operation=operation, progress=progress, **options)
 
     async def reconstruct(
-        self, model: str, image: Given, *, progress: bool = False, **options: Unpack[Options]
+        self,
+        model: str,
+        image: Given | None = None,
+        *,
+        audio: Given | None = None,
+        video: Given | None = None,
+        progress: bool = False,
+        **options: Unpack[Options],
     ) -> Generation:
-        """What the model makes of an image, there and back; see `generate`."""
-        given = with_inputs(options, image=image)
+        """What the model makes of an image, a sound or a video, there and back; see `generate`."""
+        given = with_inputs(options, image=image, audio=audio, video=video)
         return await self.generate(model, operation="reconstruct", progress=progress, **given)
 
     async def complete(
@@ -174,6 +181,8 @@ class AsyncClient:
         model: str,
         image: Given | None = None,
         *,
+        audio: Given | None = None,
+        video: Given | None = None,
         strength: float | None = None,
         progress: bool = False,
         **options: Unpack[Options],
@@ -181,21 +190,28 @@ class AsyncClient:
         """Offspring near a parent; see `generate`.
 
         Args:
-            image: the parent, if it is an image; else give it by its name in ``inputs``.
+            image, audio, video: the parent, of what the model makes; else give it by its name in ``inputs``.
             strength: how far from it, where the model has such a parameter.
         """
-        given = with_params(with_inputs(options, image=image), strength=strength)
+        given = with_params(with_inputs(options, image=image, audio=audio, video=video), strength=strength)
         return await self.generate(model, operation="vary", progress=progress, **given)
 
     async def score(
-        self, model: str, image: Given | None = None, *, progress: bool = False, **options: Unpack[Options]
+        self,
+        model: str,
+        image: Given | None = None,
+        *,
+        audio: Given | None = None,
+        video: Given | None = None,
+        progress: bool = False,
+        **options: Unpack[Options],
     ) -> Generation:
         """How likely the model finds something; the numbers are in `Generation.arrays`. See `generate`.
 
         Args:
-            image: what, if it is an image; else give it by its name in ``inputs``.
+            image, audio, video: what, of what the model makes; else give it by its name in ``inputs``.
         """
-        given = with_inputs(options, image=image)
+        given = with_inputs(options, image=image, audio=audio, video=video)
         return await self.generate(model, operation="score", progress=progress, **given)
 
     async def models(self, *, timeout_s: float | None = ASKING_S) -> list[Model]:
