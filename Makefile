@@ -39,7 +39,7 @@ $(BIN)/python:
 
 $(SERVE_READY): $(INPUTS) | $(BIN)/python
 	@echo "== installing what serving needs (about 0.5 GB; a few minutes the first time)"
-	$(PIP) install --progress-bar on -c constraints.txt -e '.[cpu]'
+	$(PIP) install --progress-bar on -c constraints.txt -e '.[cpu,video]'
 	@touch $@
 
 $(TEST_READY): $(INPUTS) | $(BIN)/python

@@ -16,10 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import soundfile
 
+from brood.media.encode import Stamp, encode_output
+from brood.media.formats import format_of
 from brood.media.png import write_png
-from brood.protocol.requests import Generation
-from helpers.backend import IMAGE, manifest, sample_of
+from brood.protocol.requests import Generation, OutputChoice
+from helpers.backend import IMAGE, MOTION, MOVER, RATE_HZ, SINGER, SOUND, manifest, sample_of
 
 Request = dict[str, Any]
 NEWEST = 2  # version of "tiny" that answers when none is asked for
@@ -266,7 +269,7 @@ BAD: tuple[Scenario, ...] = (
         )
     ),
     _bad("input without a value", _tiny(operation="reconstruct", inputs={"image": {}}), "inputs.image"),
-    _bad("unknown format", _tiny(output={"format": "gif"}), "output.format"),
+    _bad("unknown format", _tiny(output={"format": "bmp"}), "output.format"),
     _bad("a quality of what loses nothing", _tiny(output={"format": "npy", "quality": 50}), "output"),
     _bad("a quality beyond 100", _tiny(output={"format": "jpeg", "quality": 101}), "output.quality"),
     _bad("unknown field", _tiny(colour="red"), "colour", json_only=True),
@@ -299,6 +302,103 @@ BAD: tuple[Scenario, ...] = (
         "more steps than the schedule has",
         _tiny(operation="vary", params={"steps": 60}, inputs={"image": npy(picture())}),
         "params.steps",
+    ),
+)
+
+# Sound and video: files come over every transport with the same bytes, those of `files_of`.
+
+
+def sound(n: int = 1) -> np.ndarray:
+    """``n`` different sounds, float32 [n, channels, samples] in −1 … 1, exact in 16 bits."""
+    steps = np.arange(n * math.prod(SOUND)) * 37 % 2000 - 1000
+    return (steps.reshape(n, *SOUND) / 2**15).astype(np.float32)
+
+
+def sound_file(wave: np.ndarray, format: str = "wav", rate_hz: int = RATE_HZ) -> dict[str, str]:
+    """A sound [channels, samples] as an input in the form of a file."""
+    file = io.BytesIO()
+    soundfile.write(file, wave.T, rate_hz, "PCM_16", format=format.upper())
+    return {"b64": text_of(file.getvalue()), "format": format}
+
+
+def files_of(scenario: Scenario) -> list[dict[str, bytes]]:
+    """The file of every output of every sample, in order of index."""
+    request = scenario.request
+    model, operation = manifest(request["model"]), request.get("operation", "generate")
+    choice = OutputChoice.model_validate(request.get("output", {}))
+    files = []
+    for index, seed, outputs in expected(scenario):
+        stamp, declared = Stamp(model.name, model.version, operation, seed, index), model.operations[operation].outputs
+        files.append(
+            {
+                name: encode_output(
+                    array, declared[name], model.sample, format_of(declared[name], choice.format), stamp, choice.quality
+                ).content
+                for name, array in outputs.items()
+                if declared[name].kind != "scalar"
+            }
+        )
+    return files
+
+
+def _singer(**rest: Any) -> Request:
+    return {"model": SINGER, "version": 1, "seed": 7, **rest}
+
+
+def _mover(**rest: Any) -> Request:
+    return {"model": MOVER, "version": 1, "seed": 7, **rest}
+
+
+SHOWN: tuple[Scenario, ...] = (
+    _good("sound, as it comes", _singer(n=2)),
+    _good("sound as flac", _singer(output={"format": "flac"})),
+    _good("sound as numbers", _singer(output={"format": "raw"})),
+    _good("video, as it comes", _mover(n=2)),
+    *(_good(f"video as {form}", _mover(output={"format": form})) for form in ("webm", "webp", "apng", "gif", "npy")),
+    _good("video of less quality", _mover(output={"format": "mp4", "quality": 10})),
+    *(
+        _good(f"sound from {name}", _singer(operation="reconstruct", n=2, inputs={"audio": given}), audio=twice)
+        for name, given, twice in (
+            ("a wav file", sound_file(sound()[0]), np.repeat(sound(), 2, 0)),
+            ("a flac file", sound_file(sound()[0], "flac"), np.repeat(sound(), 2, 0)),
+            ("numbers, one for each", raw(sound(2)), sound(2)),
+        )
+    ),
+    _good(
+        "video from numbers",
+        _mover(operation="reconstruct", inputs={"video": npy(np.zeros(MOTION, np.float32))}),
+        video=np.zeros((1, *MOTION), np.float32),
+    ),
+)
+
+UNSHOWN: tuple[Scenario, ...] = (
+    _bad("sound as a picture", _singer(output={"format": "png"}), "output.format"),
+    _bad("sound as video", _singer(output={"format": "mp4"}), "output.format"),
+    _bad("video as a still picture", _mover(output={"format": "jpeg"}), "output.format"),
+    _bad("video as sound", _mover(output={"format": "wav"}), "output.format"),
+    _bad("a quality of sound", _singer(output={"format": "flac", "quality": 50}), "output"),
+    *(
+        _bad(name, _singer(operation="reconstruct", inputs={"audio": given}), "inputs.audio")
+        for name, given in (
+            ("sound of another rate", sound_file(sound()[0], rate_hz=16000)),
+            ("sound of fewer channels", sound_file(sound()[0, :1])),
+            ("sound that is longer", sound_file(np.repeat(sound()[0], 2, axis=1), "flac")),
+            ("sound that is shorter", sound_file(sound()[0, :, :-1])),
+            ("sound that is cut off", {"b64": sound_file(sound()[0])["b64"][:400], "format": "wav"}),
+            ("a flac file that says wav", sound_file(sound()[0], "flac") | {"format": "wav"}),
+            ("sound that is a picture", png(write_png(picture_pixels()))),
+            ("sound that is nothing", {"b64": text_of(b"RIFF"), "format": "wav"}),
+        )
+    ),
+    _bad(
+        "a picture that is sound",
+        _tiny(operation="reconstruct", inputs={"image": sound_file(sound()[0])}),
+        "inputs.image",
+    ),
+    _bad(
+        "video that is sound",
+        _mover(operation="reconstruct", inputs={"video": sound_file(sound()[0])}),
+        "inputs.video",
     ),
 )
 

@@ -32,12 +32,40 @@ TRAIN_STEPS = 50  # of the schedule of "vary": its sampler takes no more
 ALTERNATIVES = {"heun": "dpmpp-2m: it calls the network once a step"}
 
 
-PAINTER = "painter"
+PAINTER, SINGER, MOVER = "painter", "singer", "mover"
+SOUND = (2, 240)  # channels, samples
+RATE_HZ, FPS = 8000, 12.5
+MOTION = (4, 3, 6, 8)  # frames, channels, height, width
 
 
 def manifest(name: str = "tiny", version: int = 1) -> Manifest:
-    """A model with a parameter of every type, inputs of both kinds and outputs of all three; `PAINTER` is another."""
-    return _painter() if name == PAINTER else _tiny(name, version)
+    """A model with a parameter of every type, inputs of pictures and tensors, outputs of both and scalars.
+
+    There are three others: `PAINTER` takes pictures, `SINGER` makes sound, `MOVER` video.
+    """
+    match name:
+        case "painter":
+            return _painter()
+        case "singer":
+            return _shown(SINGER, "audio", SOUND, {"layout": "CT", "sample_rate_hz": RATE_HZ})
+        case "mover":
+            return _shown(MOVER, "video", MOTION, {"layout": "TCHW", "fps": FPS})
+        case _:
+            return _tiny(name, version)
+
+
+def _shown(name: str, kind: str, shape: tuple[int, ...], sample: dict[str, object]) -> Manifest:
+    """A model that makes one thing, with previews and a scalar, and reconstructs it."""
+    words = _tiny(name, 1).model_dump()
+    generate, reconstruct = words["operations"]["generate"], words["operations"]["reconstruct"]
+    made = {"dtype": "float32", "shape": shape, "kind": kind}
+    given = {**made, "minimum": -1.0, "maximum": 1.0, "description": f"{kind} to make again"}
+    operations = {
+        "generate": {**generate, "outputs": {**generate["outputs"], "sample": made}},
+        "reconstruct": {**reconstruct, "inputs": {kind: given}, "outputs": {"sample": made}},
+    }
+    told = {"modality": kind, "sample": {"range": [-1.0, 1.0], **sample}}
+    return Manifest.model_validate({**words, "operations": operations, **told})
 
 
 def _painter() -> Manifest:
@@ -154,6 +182,7 @@ STATUSES: tuple[ModelStatus, ...] = (
     ready("tiny", 1),
     ready("tiny", 2),
 )
+ALL = (*STATUSES, ready(SINGER), ready(MOVER))
 
 
 def sample_of(generation: Generation, row: int) -> Sample:

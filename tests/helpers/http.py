@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -13,7 +14,8 @@ import numpy as np
 from brood.access.gate import Gate, open_gate
 from brood.dataplane import DataPlane, Limits
 from brood.frontends.http.app import HttpOptions, build_app
-from helpers.backend import FakeBackend
+from brood.protocol.models import ModelStatus
+from helpers.backend import STATUSES, FakeBackend
 from helpers.observer import FakeObserver
 
 JSON = {"content-type": "application/json"}
@@ -34,8 +36,9 @@ class Service:
         gate: Gate | None = None,
         *,
         admin: bool = False,
+        statuses: Sequence[ModelStatus] = STATUSES,
     ) -> None:
-        self.backend, self.observer = FakeBackend(), FakeObserver()
+        self.backend, self.observer = FakeBackend(statuses), FakeObserver()
         self.plane = DataPlane(self.backend, limits or Limits(), self.observer, admin=admin)
         self.app = build_app(self.plane, HttpOptions(hosts, gate or open_gate()))
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://localhost")

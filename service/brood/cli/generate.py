@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @click.option("--index", type=click.IntRange(min=0), default=0, show_default=True, help="of the first sample")
 @click.option("--operation", default="generate", show_default=True)
 @click.option("--param", "params", multiple=True, callback=pair, metavar="NAME=VALUE", help="repeatable")
-@click.option("--input", "inputs", multiple=True, callback=pair, metavar="NAME=FILE", help="PNG or NPY; repeatable")
+@click.option(
+    "--input", "inputs", multiple=True, callback=pair, metavar="NAME=FILE", help="PNG, WAV, FLAC or NPY; repeatable"
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("samples"), show_default=True)
 @click.option(
     "--models", "root", type=click.Path(path_type=Path), help="directory of bundles  [default: the shipped ones]"
@@ -48,8 +50,8 @@ def generate(
 ) -> None:
     """Make samples in this process, or on a server, and write them as files.
 
-    MODEL is a name, or (without --url) the directory of a bundle. Images become PNG files and one contact sheet, other
-    tensors NPY. The files are the same either way.
+    MODEL is a name, or (without --url) the directory of a bundle. Images become PNG files and one contact sheet, sound
+    WAV, video MP4, other tensors NPY. The files are the same either way.
     """
     if url is not None:
         from brood.cli.remote import Remote, generate_remotely
@@ -94,9 +96,10 @@ def _generate_here(
 def _file(name: str, path: Path) -> InputValue:
     """A file as an input; its suffix tells its format."""
     from brood.protocol.errors import invalid
-    from brood.protocol.requests import InputValue
+    from brood.protocol.requests import InputFormat, InputValue
 
-    suffix = path.suffix.lower()
-    if suffix not in (".png", ".npy"):
-        raise invalid(f"inputs.{name}", str(path), "files that end in .png or .npy")
-    return InputValue(b64=path.read_bytes(), format="png" if suffix == ".png" else "npy")
+    formats: dict[str, InputFormat] = {".png": "png", ".npy": "npy", ".wav": "wav", ".flac": "flac"}
+    form = formats.get(path.suffix.lower())
+    if form is None:
+        raise invalid(f"inputs.{name}", str(path), f"files that end in {', '.join(formats)}")
+    return InputValue(b64=path.read_bytes(), format=form)

@@ -1,4 +1,4 @@
-"""Samples as they go out: images as files, other tensors as bytes, scalars as numbers."""
+"""Samples as they go out: pictures, sound and video as files, other tensors as bytes, scalars as numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from brood.dataplane.result import Content, EncodedSample
-from brood.media.encode import PICTURES, Format, Stamp, encode_output
+from brood.media.encode import Stamp, encode_output
+from brood.media.formats import format_of
 from brood.protocol.events import Accepted, Preview, Sample
 from brood.protocol.manifest import Manifest, Output
 from brood.protocol.requests import OutputChoice
@@ -29,8 +30,8 @@ def _encoded(accepted: Accepted, sample: Sample | Preview, manifest: Manifest, c
         if output.kind == "scalar":
             number: bool | int | float = array.item()
             return number
-        suitable: Format = "raw" if choice.format in PICTURES and output.kind != "image" else choice.format
-        return encode_output(array, output, manifest.sample, suitable, stamp, choice.quality)
+        form = format_of(output, choice.format)
+        return encode_output(array, output, manifest.sample, form, stamp, choice.quality)
 
     shown = declared if step is None else sample.outputs
     outputs = {name: encoded(sample.outputs[name], declared[name]) for name in shown}

@@ -7,20 +7,26 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from PIL import Image
 
 from brood.dataplane.result import Result
 from brood.media.encode import Encoded, Stamp, encode_output
+from brood.media.formats import format_of
 from brood.media.sheet import contact_sheet
 from brood.protocol.events import Sample, Usage
 from brood.protocol.manifest import Manifest, Output
+from brood.protocol.requests import OutputFormat
 
 SHEET = "sheet.png"
 SCALARS = "samples.json"
-FORMATS: dict[str, Literal["png", "npy"]] = {"image": "png", "tensor": "npy"}
+
+
+def file_format(output: Output) -> OutputFormat:
+    """As what an output that is not a scalar is saved."""
+    form = format_of(output, None)
+    return "npy" if form == "raw" else form
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +66,17 @@ class LocalResult:
         return self.manifest.operations[self.result.accepted.operation].outputs
 
     def save(self, directory: str | Path) -> list[Path]:
-        """Write a PNG file for each image, an NPY file for each other tensor, and ``samples.json`` with the scalars.
+        """Write a file for each output of each sample, and ``samples.json`` with the scalars.
 
-        With images there is also ``sheet.png``, all of them in one picture.
+        Images become PNG, sound WAV, video MP4, other tensors NPY. With images there is also ``sheet.png``, all of
+        them in one picture.
 
         Returns:
             The files.
 
         Raises:
             OSError: they cannot be written.
+            InvalidArgument: there is video, and PyAV is not installed.
         """
         contents = {
             f"{sample.index:06d}-{name}.{encoded.format}": encoded.content
@@ -90,9 +98,9 @@ class LocalResult:
         accepted = self.result.accepted
         stamp = Stamp(accepted.model, accepted.version, accepted.operation, sample.seed, sample.index)
         return {
-            name: encode_output(sample.outputs[name], output, self.manifest.sample, FORMATS[output.kind], stamp)
+            name: encode_output(sample.outputs[name], output, self.manifest.sample, file_format(output), stamp)
             for name, output in self._outputs.items()
-            if output.kind in FORMATS
+            if output.kind != "scalar"
         }
 
     def _scalars(self) -> dict[str, object]:

@@ -317,7 +317,8 @@ class DataPlane:
     ) -> tuple[EncodedSample, ...]:
         status = self.model(accepted.model, accepted.version)
         manifest = status.manifest or manifest_of(status)  # it may have been unloaded since
-        predicted_s, start = encoding_s(samples, choice.format), self._backend.now()
+        declared = manifest.operations[accepted.operation].outputs
+        predicted_s, start = encoding_s(samples, declared, choice.format), self._backend.now()
         encoded = await self.offload.run(predicted_s, encode_samples, accepted, samples, manifest, choice)
         self._observer.timed(accepted.model, accepted.operation, "encode", self._backend.now() - start)
         return encoded

@@ -12,6 +12,7 @@ from brood.dataplane.limits import Limits
 from brood.dataplane.naming import listed, unknown
 from brood.dataplane.params import check_params
 from brood.media.decode import decode_input
+from brood.media.formats import check_format
 from brood.protocol.errors import InvalidArgument, invalid
 from brood.protocol.manifest import Input, Manifest, Operation, Sample, Scalar
 from brood.protocol.models import ModelStatus
@@ -46,6 +47,7 @@ def check(request: GenerateRequest, manifest: Manifest, operation: Operation, li
         InvalidArgument: naming field, value and what is allowed.
     """
     _check_n(request, operation, limits)
+    check_format(operation, request.output.format, f"{manifest.name} {request.operation}")
     _check_input_names(operation.inputs, request.inputs)
     params = check_params(operation.params, request.params)
     if any(stage.repeat == "schedule" for stage in operation.stages):

@@ -1,4 +1,4 @@
-"""Inputs from what callers send: PNG, npy, raw bytes, or lists of numbers."""
+"""Inputs from what callers send: PNG, WAV, FLAC, npy, raw bytes, or lists of numbers."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from collections.abc import Callable
 
 import numpy as np
 
+from brood.media.formats import input_formats
 from brood.media.npy import read_npy
 from brood.media.numbers import from_data
-from brood.media.pixels import CHANNELS, from_pixels
+from brood.media.pixels import from_pixels
 from brood.media.read_png import read_png
 from brood.media.refused import Refused
+from brood.media.sound import SoundFormat, from_wave, read_sound
 from brood.protocol.errors import InvalidArgument, show
 from brood.protocol.manifest import Input, Sample
-from brood.protocol.requests import InputValue
+from brood.protocol.requests import InputFormat, InputValue
 
 Shape = tuple[int, ...]
 
@@ -26,7 +28,7 @@ def decode_input(name: str, value: InputValue, spec: Input, sample: Sample | Non
         name: of the input, for messages.
         value: as the caller sent it; what it states of format, dtype and shape must be true.
         spec: what the operation declares.
-        sample: how to read PNG; None if the model has no images.
+        sample: how to read pictures and sound; None if the model has none.
         n: number of samples.
 
     Returns:
@@ -57,15 +59,29 @@ def _read(value: InputValue, spec: Input, sample: Sample | None, shapes: tuple[S
         "npy": lambda content: _of_dtype(read_npy(content), spec),
         "raw": lambda content: _of_dtype(_raw(content, value, spec, shapes), spec),
     }
-    if spec.kind == "image" and sample is not None and len(spec.shape) == 3 and spec.shape[0] in CHANNELS:
-        readers["png"] = lambda content: from_pixels(read_png(content, *spec.shape), _shown(spec, sample), spec.dtype)
-    if value.format not in readers:
-        raise Refused("format", value.format, ", ".join(sorted(readers)))
-    return readers[value.format](value.b64)
+    formats = input_formats(spec) if sample is not None else tuple(readers)
+    if value.format is None or value.format not in formats:
+        raise Refused("format", value.format, ", ".join(sorted(formats)))
+    if value.format in readers:
+        return readers[value.format](value.b64)
+    assert sample is not None
+    return _of_file(value.b64, value.format, spec, _shown(spec, sample))
+
+
+def _of_file(content: bytes, format: InputFormat, spec: Input, sample: Sample) -> np.ndarray:
+    """A picture or sound."""
+    if format == "png":
+        return from_pixels(read_png(content, *spec.shape), sample, spec.dtype)
+    assert sample.sample_rate_hz is not None  # the manifest says so of every sound
+    form: SoundFormat = "flac" if format == "flac" else "wav"
+    channels, length = spec.shape
+    return from_wave(read_sound(content, form, channels, length, sample.sample_rate_hz), sample)
 
 
 def _shown(spec: Input, sample: Sample) -> Sample:
-    """Black and white of an input are its own bounds, if it has them: a mask has others than the picture it masks."""
+    """Black and white of an input, or full scale, are its own bounds, if it has them: a mask has others than what it
+    masks.
+    """
     if spec.minimum is None or spec.maximum is None or not spec.minimum < spec.maximum:
         return sample
     return sample.model_copy(update={"range": (spec.minimum, spec.maximum)})

@@ -41,8 +41,15 @@ def write_jpeg(pixels: np.ndarray, description: str, xmp: bytes, quality: int | 
 def _written(pixels: np.ndarray, form: str, description: str, options: dict[str, Any]) -> bytes:
     from PIL import Image  # only here: it takes long to import, and most servers never need it
 
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, form, exif=exif_of(description), **options)
+    return file.getvalue()
+
+
+def exif_of(description: str) -> bytes:
+    """Exif data that names brood, and holds a description; other characters than ASCII become ``?``."""
+    from PIL import Image
+
     exif = Image.Exif()
     exif[SOFTWARE], exif[DESCRIPTION] = "brood", description.encode("ascii", "replace").decode()
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, form, exif=exif.tobytes(), **options)
-    return file.getvalue()
+    return exif.tobytes()

@@ -33,21 +33,29 @@ def write_png(pixels: np.ndarray, texts: Iterable[bytes] = ()) -> bytes:
     Returns:
         The file; equal arguments give equal bytes wherever zlib is the same.
     """
+    return b"".join([SIGNATURE, header(pixels), *texts, chunk(b"IDAT", compressed(pixels)), chunk(b"IEND", b"")])
+
+
+def header(pixels: np.ndarray) -> bytes:
+    """The ``IHDR`` chunk of such a picture."""
     height, width = pixels.shape[:2]
-    head = struct.pack(">IIBBBBB", width, height, BITS, GREY if pixels.ndim == 2 else RGB, 0, 0, 0)
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, BITS, GREY if pixels.ndim == 2 else RGB, 0, 0, 0))
+
+
+def compressed(pixels: np.ndarray) -> bytes:
+    """The filtered and compressed rows of a picture, as ``IDAT`` holds them."""
     squeeze = zlib.compressobj(LEVEL, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, STRATEGY)
-    data = squeeze.compress(_filtered(pixels.reshape(height, -1)).data) + squeeze.flush()
-    return b"".join([SIGNATURE, _chunk(b"IHDR", head), *texts, _chunk(b"IDAT", data), _chunk(b"IEND", b"")])
+    return squeeze.compress(_filtered(pixels.reshape(len(pixels), -1)).data) + squeeze.flush()
 
 
 def text_chunk(keyword: str, text: str) -> bytes:
     """A ``tEXt`` chunk: a Latin-1 keyword of 1 to 79 characters, and Latin-1 text (other characters become ``?``)."""
-    return _chunk(b"tEXt", keyword.encode("latin-1") + b"\0" + text.encode("latin-1", "replace"))
+    return chunk(b"tEXt", keyword.encode("latin-1") + b"\0" + text.encode("latin-1", "replace"))
 
 
 def international_chunk(keyword: str, text: str) -> bytes:
     """An ``iTXt`` chunk, UTF-8, uncompressed."""
-    return _chunk(b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode())
+    return chunk(b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode())
 
 
 def _filtered(rows: np.ndarray) -> np.ndarray:
@@ -61,5 +69,6 @@ def _filtered(rows: np.ndarray) -> np.ndarray:
     return filtered
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """Length, kind, content and check sum."""
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))

@@ -19,6 +19,8 @@ from brood.protocol.errors import InvalidArgument, invalid
 from brood.protocol.manifest import DType, Scalar
 
 Priority = Literal["interactive", "bulk"]
+InputFormat = Literal["raw", "npy", "png", "wav", "flac"]
+OutputFormat = Literal["png", "webp", "jpeg", "wav", "flac", "mp4", "webm", "apng", "gif", "npy", "raw"]
 SEED_LIMIT = 2**63
 BASE64 = "base64 text (RFC 4648, with padding)"
 AXES_LIMIT = 16
@@ -51,13 +53,13 @@ class Asked(BaseModel):
 class InputValue(Asked):
     """One input: bytes with a format, or numbers.
 
-    ``b64`` with format ``png`` or ``npy`` carries its own shape; with ``raw`` (little-endian, C order) ``dtype`` and
-    ``shape`` say how to read it. ``data`` is a nested list of numbers.
+    ``b64`` with format ``png``, ``wav``, ``flac`` or ``npy`` carries its own shape; with ``raw`` (little-endian, C
+    order) ``dtype`` and ``shape`` say how to read it. ``data`` is a nested list of numbers.
     """
 
     b64: Annotated[bytes, BeforeValidator(_bytes_of)] | None = None
     data: list[Any] | float | int | bool | None = None
-    format: Literal["raw", "npy", "png"] | None = None
+    format: InputFormat | None = None
     dtype: DType | None = None
     shape: Annotated[tuple[int, ...], Field(strict=False, max_length=AXES_LIMIT, fail_fast=True)] | None = None
 
@@ -71,18 +73,24 @@ class InputValue(Asked):
 class OutputChoice(Asked):
     """How outputs are encoded in the answer.
 
-    ``png`` and ``webp`` (both without loss) and ``jpeg`` are for images; other outputs are ``raw`` under them.
+    ``png``, ``webp`` (without loss) and ``jpeg`` are for images; ``wav`` and ``flac`` (16 bits) for audio; ``mp4``,
+    ``webm``, ``webp``, ``apng`` and ``gif`` for video. Other outputs beside them are ``raw``.
     """
 
-    format: Literal["png", "webp", "jpeg", "npy", "raw"] = "png"
+    format: OutputFormat | None = Field(
+        default=None, description="default: png for images, wav for audio, mp4 for video, raw for other tensors"
+    )
     quality: int | None = Field(
-        default=None, ge=0, le=100, description="of jpeg, default 95; of webp, which then loses; of no other"
+        default=None,
+        ge=0,
+        le=100,
+        description="of jpeg, default 95; of mp4 and webm, default 66; of webp, which then loses; of no other",
     )
 
     @model_validator(mode="after")
     def _quality_of_what_loses(self) -> OutputChoice:
-        if self.quality is not None and self.format not in ("webp", "jpeg"):
-            raise ValueError("'quality' beside format 'webp' or 'jpeg' only")
+        if self.quality is not None and self.format not in ("webp", "jpeg", "mp4", "webm"):
+            raise ValueError("'quality' beside format 'webp', 'jpeg', 'mp4' or 'webm' only")
         return self
 
 

@@ -63,7 +63,7 @@ def test_an_input_comes_from_a_file(store: Path, tmp_path: Path) -> None:
         (["--param", "label=x"], 'params.label: "x" is not allowed; allowed: a value of type int'),
         (["--param", "colour=x"], 'params.colour: there is no "colour" here'),
         (["--operation", "dream"], 'operation: there is no "dream" here'),
-        (["--operation", "score", "--input", "image=a.gif"], "files that end in .png or .npy"),
+        (["--operation", "score", "--input", "image=a.gif"], "files that end in .png, .npy, .wav, .flac"),
         (["--operation", "score", "--input", "image=nowhere.png"], "No such file"),
     ],
 )

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brood.media.encode import Format, encode_output
+from brood.media.encode import encode_output
 from brood.media.pictures import write_jpeg, write_webp
 from brood.media.stamp import SOURCE_TYPE, XMP, Stamp
 from brood.protocol.errors import InvalidArgument
 from brood.protocol.manifest import Output, Sample
+from brood.protocol.requests import OutputFormat
 
 SMOOTH = np.add.outer(np.arange(32), np.arange(24)).astype(np.uint8) * 4
 COLOURS = np.stack([SMOOTH, SMOOTH[::-1], 255 - SMOOTH], axis=-1)
@@ -50,7 +51,7 @@ def test_jpeg_is_of_quality_95_if_nothing_is_said() -> None:
 
 
 @pytest.mark.parametrize("form", ["webp", "jpeg"])
-def test_files_say_what_made_them_and_are_equal_for_equal_samples(form: Format) -> None:
+def test_files_say_what_made_them_and_are_equal_for_equal_samples(form: OutputFormat) -> None:
     array, sample = SMOOTH[None].astype(np.float32) / 255, Sample(range=(0.0, 1.0))
     output = Output(dtype="float32", shape=array.shape, kind="image")
     encoded = encode_output(array, output, sample, form, STAMP)
@@ -63,7 +64,7 @@ def test_files_say_what_made_them_and_are_equal_for_equal_samples(form: Format) 
 
 
 @pytest.mark.parametrize("form", ["webp", "jpeg"])
-def test_what_cannot_be_shown_is_refused(form: Format) -> None:
+def test_what_cannot_be_shown_is_refused(form: OutputFormat) -> None:
     output = Output(dtype="float32", shape=(2, 4, 4), kind="image")
     with pytest.raises(InvalidArgument, match=f"'{form}' cannot show"):
         encode_output(np.zeros((2, 4, 4), np.float32), output, Sample(range=(0.0, 1.0)), form, STAMP)

@@ -22,7 +22,7 @@ def test_only_the_model_is_required() -> None:
     assert (request.operation, request.n, request.seed, request.index) == ("generate", 1, None, 0)
     assert (request.priority, request.determinism) == ("interactive", "any")
     assert (request.deadline_ms, request.progress_every, request.preview_every) == (None, None, None)
-    assert request.output.format == "png"
+    assert request.output.format is None
 
 
 def test_a_full_request_is_understood() -> None:
@@ -101,13 +101,23 @@ FIELDS = (
         ('"inputs": {"x": {"data": NaN}}', "inputs.x.data", "NaN", DATA),
         ('"inputs": {"int": {"data": {}}}', "inputs.int.data", "{}", DATA),
         ('"inputs": {"x": {"data": 1, "dtype": "f32"}}', "inputs.x.dtype", '"f32"', "'bool', 'uint8',"),
-        ('"inputs": {"x": {"data": 1, "format": "bmp"}}', "inputs.x.format", '"bmp"', "'raw', 'npy' or 'png'"),
+        (
+            '"inputs": {"x": {"data": 1, "format": "bmp"}}',
+            "inputs.x.format",
+            '"bmp"',
+            "'raw', 'npy', 'png', 'wav' or 'flac'",
+        ),
         ('"inputs": {"x": {"data": 1, "shape": [1.5]}}', "inputs.x.shape", "1.5", SHAPE),
         ('"inputs": {"x": {"data": 1, "shape": 3}}', "inputs.x.shape", "3", SHAPE),
         ('"output": "png"', "output", '"png"', "an object"),
         ('"output": {"format": "jpeg", "quality": 101}', "output.quality", "101", "an integer, 0 ≤ quality ≤ 100"),
-        ('"output": {"quality": 50}', "output", '{"quality": 50}', "'quality' beside format 'webp' or 'jpeg' only"),
-        ('"output": {"format": "gif"}', "output.format", '"gif"', "'png', 'webp', 'jpeg', 'npy' or 'raw'"),
+        (
+            '"output": {"quality": 50}',
+            "output",
+            '{"quality": 50}',
+            "'quality' beside format 'webp', 'jpeg', 'mp4' or 'webm' only",
+        ),
+        ('"output": {"format": "bmp"}', "output.format", '"bmp"', "'png', 'webp', 'jpeg', 'wav', 'flac', 'mp4'"),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(part: str, field: str, shown: str, allowed: str) -> None:

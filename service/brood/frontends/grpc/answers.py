@@ -77,6 +77,10 @@ def _output(content: Content) -> pb.Output:
         return pb.Output(scalar=value_of(content))
     tensor = pb.Tensor(content=content.content, format=content.format, dtype=content.dtype, shape=content.shape)
     tensor.range.extend(content.range or ())
+    if content.sample_rate_hz is not None:
+        tensor.sample_rate_hz = content.sample_rate_hz
+    if content.fps is not None:
+        tensor.fps = content.fps
     return pb.Output(tensor=tensor)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from brood.media.formats import input_formats, output_formats
 from brood.protocol.manifest import Input, Manifest, Operation, Output, Param
 from brood.protocol.models import ModelStatus
 from brood.protocol.wire import generator_pb2 as pb
@@ -35,6 +36,7 @@ def _words(manifest: Manifest, status: ModelStatus) -> pb.Model:
         precision=status.precision,
         fallback={graph: pb.Nodes(by_operator=nodes) for graph, nodes in status.fallback.items()},
         state_bytes=status.state_bytes,
+        sample=None if manifest.sample is None else pb.SampleSpec(**manifest.sample.model_dump()),
     )
 
 
@@ -43,8 +45,12 @@ def _operation(operation: Operation, determinism: str) -> pb.Operation:
         description=operation.description,
         determinism=determinism,
         params={name: _param(param) for name, param in operation.params.items()},
-        inputs={name: pb.InputSpec(**_spec(spec)) for name, spec in operation.inputs.items()},
-        outputs={name: pb.OutputSpec(**_spec(spec)) for name, spec in operation.outputs.items()},
+        inputs={
+            name: pb.InputSpec(**_spec(spec), formats=input_formats(spec)) for name, spec in operation.inputs.items()
+        },
+        outputs={
+            name: pb.OutputSpec(**_spec(spec), formats=output_formats(spec)) for name, spec in operation.outputs.items()
+        },
         previews=operation.preview is not None,
     )
 

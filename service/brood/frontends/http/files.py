@@ -14,7 +14,7 @@ from brood.media.encode import Encoded
 from brood.media.safetensors import Named, write_safetensors
 
 METADATA = "metadata.json"
-ENDINGS = {"png": "png", "webp": "webp", "jpeg": "jpg", "npy": "npy", "raw": "bin"}
+ENDINGS = {"jpeg": "jpg", "raw": "bin"}  # of formats that are not called as their files end
 
 
 def as_zip(answer: Answer) -> bytes:
@@ -26,7 +26,7 @@ def as_zip(answer: Answer) -> bytes:
         for name, content in sample.outputs.items():
             outputs[name] = content
             if isinstance(content, Encoded):
-                file = f"{sample.index:06d}-{name}.{ENDINGS[content.format]}"
+                file = f"{sample.index:06d}-{name}.{ENDINGS.get(content.format, content.format)}"
                 outputs[name] = content_words(content) | {"file": file}
                 files.append((file, content.content))
         samples.append({"index": sample.index, "seed": sample.seed, "outputs": outputs})

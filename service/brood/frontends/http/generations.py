@@ -9,7 +9,15 @@ from brood.dataplane.plane import DataPlane
 from brood.dataplane.replays import FIELD as KEY
 from brood.dataplane.replays import refuse_key
 from brood.dataplane.result import Answer
-from brood.frontends.http.accept import MEDIA_TYPES, Form, check_stream, only_output, wanted_form
+from brood.frontends.http.accept import (
+    MEDIA_TYPES,
+    Form,
+    check_stream,
+    is_file,
+    only_output,
+    possible_form,
+    wanted_forms,
+)
 from brood.frontends.http.body import HttpGenerateRequest, boundary_of, parse, whole_body
 from brood.frontends.http.disconnect import until_disconnect
 from brood.frontends.http.events import EventAnswer, EventWords
@@ -33,8 +41,8 @@ class Generations:
     async def create(self, request: Request) -> Response | EventAnswer:
         """Make samples and answer when all are finished, or as they are."""
         try:
-            form = wanted_form(request.headers.get("accept", "*/*"))
-            asked, output = self._formed(await self._read(request), form)
+            forms = wanted_forms(request.headers.get("accept", "*/*"))
+            asked, form, output = self._formed(await self._read(request), forms)
             key = request.headers.get(KEY)
             if asked.stream:
                 refuse_key(key)
@@ -64,19 +72,20 @@ class Generations:
             return parse(body)
         return await self._plane.offload.run(PART_BYTE_S * len(body), parse_multipart, body, boundary)
 
-    def _formed(self, asked: HttpGenerateRequest, form: Form) -> tuple[HttpGenerateRequest, str]:
-        """The request with outputs as the form needs them, and the output whose bytes are wanted (if any)."""
+    def _formed(self, asked: HttpGenerateRequest, forms: tuple[Form, ...]) -> tuple[HttpGenerateRequest, Form, str]:
+        """The request with outputs as the form needs them, the form, and the output whose bytes are wanted (if any)."""
+        form, output = forms[0], ""
+        if is_file(form) and not asked.stream:
+            form = possible_form(forms, self._plane.operation(asked))
         check_stream(form, asked.stream)
-        output = ""
-        match form:
-            case "png" | "webp" | "jpeg" | "npy":
-                output = only_output(self._plane.operation(asked), form, asked.n)
-                choice = asked.output if asked.output.format == form else OutputChoice(format=form)
-            case "safetensors":
-                choice = OutputChoice(format="raw")
-            case _:
-                return asked, output
-        return asked.model_copy(update={"output": choice}), output
+        if is_file(form):
+            output = only_output(self._plane.operation(asked), form, asked.n)
+            choice = asked.output if asked.output.format == form else OutputChoice(format=form)
+        elif form == "safetensors":
+            choice = OutputChoice(format="raw")
+        else:
+            return asked, form, output
+        return asked.model_copy(update={"output": choice}), form, output
 
     async def _response(self, request: Request, answer: Answer, form: Form, output: str) -> Response:
         headers = {"Idempotent-Replayed": "true"} if answer.replayed else {}

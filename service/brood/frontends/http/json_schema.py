@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from brood.dataplane.params import FLOAT32_MAX, INT64
-from brood.media.pixels import CHANNELS
+from brood.media.formats import input_formats
 from brood.protocol.manifest import Input, Operation, Param
 
 Json = dict[str, Any]
@@ -48,13 +48,10 @@ def _param(param: Param) -> Json:
 
 def _input(given: Input) -> Json:
     """Bytes with a format, or numbers."""
-    formats = ["npy", "raw"]
-    if given.kind == "image" and len(given.shape) == 3 and given.shape[0] in CHANNELS:
-        formats.append("png")
     each: Json = {"type": "array", "minItems": 1, "items": _nested(given, given.shape)}
     properties = {
         "b64": {"type": "string", "contentEncoding": "base64", "description": "the bytes of a file, in base64"},
-        "format": {"type": "string", "enum": formats, "description": "of b64"},
+        "format": {"type": "string", "enum": list(input_formats(given)), "description": "of b64"},
         "data": {
             "anyOf": [_nested(given, given.shape), each],
             "description": "numbers: one for all samples, or one for each",

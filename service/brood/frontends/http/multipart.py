@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from brood.frontends.http.accept import ALIASES
 from brood.frontends.http.body import HttpGenerateRequest, check_parts, parse_fields
 from brood.media.png import SIGNATURE
 from brood.protocol.errors import InvalidArgument, PayloadTooLarge, UnsupportedMediaType, show
@@ -19,8 +20,9 @@ MOST_PARTS = NAMES_LIMIT + 1
 HEAD_BYTES = 4096  # of one part
 PER_BYTE_S = 1e-9  # finding the parts and copying them, measured
 LINE = b"\r\n"
-MAGIC = {SIGNATURE: "png", b"\x93NUMPY": "npy"}
-TYPES = {"image/png": "png", "application/x-npy": "npy"}
+MAGIC = {SIGNATURE: "png", b"\x93NUMPY": "npy", b"fLaC": "flac"}
+RIFF, WAVE = b"RIFF", b"WAVE"  # at 0 and 8 of a WAV file
+TYPES = {"image/png": "png", "audio/wav": "wav", "audio/flac": "flac", "application/x-npy": "npy"}
 ANY_TYPES = {"application/octet-stream", "text/plain"}  # what clients say that know no better
 
 
@@ -84,12 +86,15 @@ def _input(part: Part, words: Any) -> dict[str, Any]:
 
 def _format(part: Part) -> str:
     """What a part is by its type, or else by how it begins."""
-    if part.media_type in TYPES:
-        return TYPES[part.media_type]
+    media_type = ALIASES.get(part.media_type, part.media_type)
+    if media_type in TYPES:
+        return TYPES[media_type]
     if part.media_type not in ANY_TYPES:
         offered = ", ".join([*TYPES, *sorted(ANY_TYPES)])
         text = f"inputs.{part.name}: Content-Type {show(part.media_type)} is not read here; allowed: {offered}"
         raise UnsupportedMediaType(text, field=f"inputs.{part.name}")
+    if part.content.startswith(RIFF) and part.content.startswith(WAVE, 8):
+        return "wav"
     return next((form for magic, form in MAGIC.items() if part.content.startswith(magic)), "raw")
 
 

@@ -65,8 +65,9 @@ def _plain(content: Content) -> bool | int | float | dict[str, Any]:
 
 def content_words(content: Encoded) -> Words:
     """What an output's bytes are."""
-    shown = {} if content.range is None else {"range": content.range}
-    return {"format": content.format, "dtype": content.dtype, "shape": content.shape, **shown}
+    more = {"range": content.range, "sample_rate_hz": content.sample_rate_hz, "fps": content.fps}
+    told = {name: value for name, value in more.items() if value is not None}
+    return {"format": content.format, "dtype": content.dtype, "shape": content.shape, **told}
 
 
 def content_of(answer: Answer, output: str) -> bytes:

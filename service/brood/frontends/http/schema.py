@@ -8,9 +8,11 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from brood.frontends.http.json_schema import operation_schema
+from brood.media.formats import input_formats, output_formats
 from brood.protocol.events import Determinism
-from brood.protocol.manifest import DType, Input, Operation, Param, RowShape
+from brood.protocol.manifest import DType, Input, Operation, Param, RowShape, Sample
 from brood.protocol.models import ModelState, ModelStatus
+from brood.protocol.requests import InputFormat, OutputFormat
 
 
 class Told(BaseModel):
@@ -20,14 +22,16 @@ class Told(BaseModel):
 
 
 class ContentView(Told):
-    """A tensor or an image."""
+    """A tensor, a picture, sound or a video."""
 
-    format: Literal["png", "webp", "jpeg", "npy", "raw"] = Field(description="raw: little-endian, C order")
+    format: OutputFormat = Field(description="raw: little-endian, C order")
     dtype: DType = Field(description="of the decoded array")
-    shape: tuple[int, ...] = Field(description="of the decoded array")
+    shape: tuple[int, ...] = Field(description="of the decoded array; of wav and flac [samples, channels]")
     range: tuple[float, float] | None = Field(
-        default=None, description="of an image as npy or raw: the values that are black and white"
+        default=None, description="as npy or raw: the values that are black and white, or of sound full scale"
     )
+    sample_rate_hz: int | None = Field(default=None, description="of sound")
+    fps: float | None = Field(default=None, description="of a video: frames a second")
     b64: str = Field(description="the bytes in base64 (RFC 4648)")
 
 
@@ -135,6 +139,12 @@ class ListingErrorView(Told):
     error: ListingErrorDetail
 
 
+class InputView(Input):
+    """One input of an operation."""
+
+    formats: tuple[InputFormat, ...] = Field(description="in which its bytes may be sent")
+
+
 class OutputView(Told):
     """One output of an operation."""
 
@@ -142,6 +152,7 @@ class OutputView(Told):
     dtype: DType
     shape: RowShape
     description: str
+    formats: tuple[OutputFormat, ...] = Field(description="for output.format; the first is the default. Scalars: none")
 
 
 class OperationView(Told):
@@ -150,7 +161,7 @@ class OperationView(Told):
     description: str
     determinism: Determinism | None = Field(description="null until the model is ready")
     params: dict[str, Param]
-    inputs: dict[str, Input]
+    inputs: dict[str, InputView]
     outputs: dict[str, OutputView]
     previews: bool = Field(description="whether unfinished samples can be seen")
     json_schema: dict[str, Any] = Field(
@@ -161,14 +172,23 @@ class OperationView(Told):
     def of(cls, operation: Operation, determinism: Determinism | None) -> Self:
         """As a manifest describes it, without its inside."""
         outputs = {
-            name: OutputView(kind=out.kind, dtype=out.dtype, shape=out.shape, description=out.description)
+            name: OutputView(
+                kind=out.kind,
+                dtype=out.dtype,
+                shape=out.shape,
+                description=out.description,
+                formats=output_formats(out),
+            )
             for name, out in operation.outputs.items()
         }
         return cls(
             description=operation.description,
             determinism=determinism,
             params=operation.params,
-            inputs=operation.inputs,
+            inputs={
+                name: InputView(**given.model_dump(), formats=input_formats(given))
+                for name, given in operation.inputs.items()
+            },
             outputs=outputs,
             previews=operation.preview is not None,
             schema=operation_schema(operation),
@@ -186,6 +206,7 @@ class ModelView(Told):
     modality: str
     description: str
     license: str
+    sample: Sample | None = Field(description="how what it makes is to be seen or heard; null if it is neither")
     operations: dict[str, OperationView]
     numerics_id: str = Field(
         description="models with the same one give the same bits to exact requests; empty: none are promised"
@@ -219,6 +240,7 @@ class ModelView(Told):
             modality=manifest.modality if manifest else "",
             description=manifest.description if manifest else "",
             license=manifest.license if manifest else "",
+            sample=manifest.sample if manifest else None,
             operations={name: OperationView.of(op, status.determinism.get(name)) for name, op in operations.items()},
             numerics_id=status.numerics_id,
             certificate=dict(status.certificate),

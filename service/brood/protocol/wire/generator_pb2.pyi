@@ -73,18 +73,22 @@ class Value(_message.Message):
     def __init__(self, bool_value: _Optional[bool] = ..., int_value: _Optional[int] = ..., double_value: _Optional[float] = ..., string_value: _Optional[str] = ...) -> None: ...
 
 class Tensor(_message.Message):
-    __slots__ = ("content", "format", "dtype", "shape", "range")
+    __slots__ = ("content", "format", "dtype", "shape", "range", "sample_rate_hz", "fps")
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     SHAPE_FIELD_NUMBER: _ClassVar[int]
     RANGE_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    FPS_FIELD_NUMBER: _ClassVar[int]
     content: bytes
     format: str
     dtype: str
     shape: _containers.RepeatedScalarFieldContainer[int]
     range: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, content: _Optional[bytes] = ..., format: _Optional[str] = ..., dtype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., range: _Optional[_Iterable[float]] = ...) -> None: ...
+    sample_rate_hz: int
+    fps: float
+    def __init__(self, content: _Optional[bytes] = ..., format: _Optional[str] = ..., dtype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., range: _Optional[_Iterable[float]] = ..., sample_rate_hz: _Optional[int] = ..., fps: _Optional[float] = ...) -> None: ...
 
 class Sample(_message.Message):
     __slots__ = ("index", "seed", "outputs")
@@ -265,7 +269,7 @@ class GetModelRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "state", "reason", "family", "modality", "description", "license", "operations", "numerics_id", "certificate", "device", "state_bytes", "provider", "precision", "fallback")
+    __slots__ = ("name", "version", "state", "reason", "family", "modality", "description", "license", "operations", "numerics_id", "certificate", "device", "state_bytes", "provider", "precision", "fallback", "sample")
     class OperationsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -303,6 +307,7 @@ class Model(_message.Message):
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
     FALLBACK_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: int
     state: str
@@ -319,7 +324,20 @@ class Model(_message.Message):
     provider: str
     precision: str
     fallback: _containers.MessageMap[str, Nodes]
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., family: _Optional[str] = ..., modality: _Optional[str] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., operations: _Optional[_Mapping[str, Operation]] = ..., numerics_id: _Optional[str] = ..., certificate: _Optional[_Mapping[str, Buckets]] = ..., device: _Optional[str] = ..., state_bytes: _Optional[int] = ..., provider: _Optional[str] = ..., precision: _Optional[str] = ..., fallback: _Optional[_Mapping[str, Nodes]] = ...) -> None: ...
+    sample: SampleSpec
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., family: _Optional[str] = ..., modality: _Optional[str] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., operations: _Optional[_Mapping[str, Operation]] = ..., numerics_id: _Optional[str] = ..., certificate: _Optional[_Mapping[str, Buckets]] = ..., device: _Optional[str] = ..., state_bytes: _Optional[int] = ..., provider: _Optional[str] = ..., precision: _Optional[str] = ..., fallback: _Optional[_Mapping[str, Nodes]] = ..., sample: _Optional[_Union[SampleSpec, _Mapping]] = ...) -> None: ...
+
+class SampleSpec(_message.Message):
+    __slots__ = ("layout", "range", "sample_rate_hz", "fps")
+    LAYOUT_FIELD_NUMBER: _ClassVar[int]
+    RANGE_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    FPS_FIELD_NUMBER: _ClassVar[int]
+    layout: str
+    range: _containers.RepeatedScalarFieldContainer[float]
+    sample_rate_hz: int
+    fps: float
+    def __init__(self, layout: _Optional[str] = ..., range: _Optional[_Iterable[float]] = ..., sample_rate_hz: _Optional[int] = ..., fps: _Optional[float] = ...) -> None: ...
 
 class Buckets(_message.Message):
     __slots__ = ("rows",)
@@ -405,29 +423,33 @@ class ParamSpec(_message.Message):
     def __init__(self, type: _Optional[str] = ..., default: _Optional[_Union[Value, _Mapping]] = ..., minimum: _Optional[float] = ..., maximum: _Optional[float] = ..., choices: _Optional[_Iterable[_Union[Value, _Mapping]]] = ..., unit: _Optional[str] = ..., description: _Optional[str] = ..., alternatives: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class InputSpec(_message.Message):
-    __slots__ = ("kind", "dtype", "shape", "minimum", "maximum", "description")
+    __slots__ = ("kind", "dtype", "shape", "minimum", "maximum", "description", "formats")
     KIND_FIELD_NUMBER: _ClassVar[int]
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     SHAPE_FIELD_NUMBER: _ClassVar[int]
     MINIMUM_FIELD_NUMBER: _ClassVar[int]
     MAXIMUM_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    FORMATS_FIELD_NUMBER: _ClassVar[int]
     kind: str
     dtype: str
     shape: _containers.RepeatedScalarFieldContainer[int]
     minimum: float
     maximum: float
     description: str
-    def __init__(self, kind: _Optional[str] = ..., dtype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., minimum: _Optional[float] = ..., maximum: _Optional[float] = ..., description: _Optional[str] = ...) -> None: ...
+    formats: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, kind: _Optional[str] = ..., dtype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., minimum: _Optional[float] = ..., maximum: _Optional[float] = ..., description: _Optional[str] = ..., formats: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class OutputSpec(_message.Message):
-    __slots__ = ("kind", "dtype", "shape", "description")
+    __slots__ = ("kind", "dtype", "shape", "description", "formats")
     KIND_FIELD_NUMBER: _ClassVar[int]
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     SHAPE_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    FORMATS_FIELD_NUMBER: _ClassVar[int]
     kind: str
     dtype: str
     shape: _containers.RepeatedScalarFieldContainer[int]
     description: str
-    def __init__(self, kind: _Optional[str] = ..., dtype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., description: _Optional[str] = ...) -> None: ...
+    formats: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, kind: _Optional[str] = ..., dtype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., description: _Optional[str] = ..., formats: _Optional[_Iterable[str]] = ...) -> None: ...

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from brood.frontends.http.accept import check_stream, only_output, wanted_form
+from brood.frontends.http.accept import check_stream, only_output, possible_form, wanted_forms
 from brood.protocol.errors import NotAcceptable
+from brood.protocol.manifest import Operation
 from helpers.backend import manifest
 
 
@@ -29,19 +30,74 @@ from helpers.backend import manifest
         ("application/x-safetensors", "safetensors"),
         ("application/zip, application/json;q=0.9", "zip"),
         ("text/event-stream", "events"),
-        ("audio/wav, image/png;q=0.1", "png"),
+        ("audio/wav, image/png;q=0.1", "wav"),
+        ("audio/*", "wav"),
+        ("video/*", "mp4"),
+        ("audio/x-wav", "wav"),
+        ("audio/x-flac;q=0.9, audio/vnd.wave;q=0.5", "flac"),
+        ("video/webm", "webm"),
+        ("image/apng", "apng"),
+        ("image/gif", "gif"),
     ],
 )
 def test_the_form_is_the_one_liked_best(accept: str, form: str) -> None:
-    assert wanted_form(accept) == form
+    assert wanted_forms(accept)[0] == form
 
 
 @pytest.mark.parametrize(
-    "accept", ["text/html", "image/avif", "audio/wav", "audio/*", "video/mp4", "application/json;q=0", "nonsense"]
+    "accept", ["text/html", "image/avif", "audio/mpeg", "video/x-msvideo", "application/json;q=0", "nonsense"]
 )
 def test_what_there_is_not(accept: str) -> None:
-    with pytest.raises(NotAcceptable, match="offered: application/json, image/png, image/webp, image/jpeg, app"):
-        wanted_form(accept)
+    with pytest.raises(NotAcceptable, match="offered: application/json, image/png, image/webp, image/jpeg, audio/wav"):
+        wanted_forms(accept)
+
+
+BROWSER = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind", "form"),
+    [
+        ("image/png", "image", "png"),
+        (BROWSER, "image", "webp"),
+        (BROWSER, "video", "webp"),
+        (BROWSER, "audio", "json"),
+        (BROWSER, "tensor", "json"),
+        ("image/*", "image", "png"),
+        ("image/*", "video", "webp"),
+        ("audio/wav, video/mp4;q=0.9, image/png;q=0.8", "audio", "wav"),
+        ("audio/wav, video/mp4;q=0.9, image/png;q=0.8", "video", "mp4"),
+        ("audio/wav, video/mp4;q=0.9, image/png;q=0.8", "image", "png"),
+        ("application/x-npy", "tensor", "npy"),
+        ("video/mp4, */*;q=0.1", "image", "json"),
+        ("application/zip", "audio", "zip"),
+    ],
+)
+def test_the_form_is_the_best_that_the_operation_has(accept: str, kind: str, form: str) -> None:
+    assert possible_form(wanted_forms(accept), making(kind)) == form
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind", "offered"),
+    [
+        ("image/png", "audio", "application/json, audio/wav, audio/flac, application/x-npy, application/x-saf"),
+        ("image/jpeg", "video", "application/json, image/webp, video/mp4, video/webm, image/apng, image/gif, app"),
+        ("video/*", "image", "application/json, image/png, image/webp, image/jpeg, application/x-npy"),
+        ("audio/wav", "tensor", "application/json, application/x-npy, application/x-safetensors, application/zip"),
+        ("application/x-npy", "scalar", "application/json, application/x-safetensors, application/zip, text/event"),
+    ],
+)
+def test_what_an_operation_cannot_show(accept: str, kind: str, offered: str) -> None:
+    with pytest.raises(NotAcceptable, match=f"cannot show what this operation makes; offered: {offered}") as raised:
+        possible_form(wanted_forms(accept), making(kind))
+    assert raised.value.field == "Accept"
+
+
+def making(kind: str) -> Operation:
+    """An operation with one output of a kind."""
+    shapes: dict[str, tuple[int, ...]] = {"image": (3, 4, 4), "audio": (1, 9), "video": (2, 1, 4, 4), "tensor": (3,)}
+    output = {"kind": kind, "dtype": "float32", "shape": shapes.get(kind, ())}
+    return Operation.model_validate({"stages": [{"graph": "x"}], "outputs": {"made": output}})
 
 
 def test_a_stream_and_its_form_go_together() -> None:

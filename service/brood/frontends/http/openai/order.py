@@ -110,7 +110,7 @@ def _output(words: ImageWords) -> OutputChoice:
         return OutputChoice(format=form, quality=compression)
     if compression not in (None, NO_LOSS):
         raise invalid("output_compression", compression, f"{NO_LOSS} with png; 0 to 100 with jpeg and webp")
-    return OutputChoice()
+    return OutputChoice(format=form)
 
 
 def _every(request: GenerateRequest, painter: Painter, partials: int) -> int:
