@@ -6,7 +6,7 @@
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from brood.store.store import write_manifest
 Words = dict[str, Any]
 
 IMAGE = (1, 4, 4)
+SOUND, RATE_HZ = (1, 240), 8000
+MOTION, FPS = (4, 3, 6, 8), 12.5
 STEPS_LIMIT = 10_000
 
 
@@ -51,6 +53,49 @@ def once_bundle(root: Path, *, name: str = "once", version: int = 1, **fake: Any
         "score": {"outputs": {"score": {"sum": [{"times": 2.0, "of": ["weight"]}]}}},
     }
     return write_bundle(root, _once_words(name, version), graphs, golden={"generate": {"label": 3}})
+
+
+def shown_bundle(root: Path, kind: Literal["audio", "video"]) -> Path:
+    """A model called as its kind, of sound or of video; its bits do not depend on the batch.
+
+    - ``generate``: noise / 4, clipped by nobody: `SOUND` at `RATE_HZ`, or `MOTION` at `FPS`, range [−1, 1].
+    - ``reconstruct`` (one input, called as the kind): the same again.
+
+    Args:
+        root: the store; the bundle is ``root/KIND/1``.
+    """
+    shape = SOUND if kind == "audio" else MOTION
+    rate: Words = {"layout": "CT", "sample_rate_hz": RATE_HZ} if kind == "audio" else {"layout": "TCHW", "fps": FPS}
+    noise = {"distribution": "normal", "stream": 0}
+    made, ok = _tensor("float32", shape, role="output"), _tensor("bool", role="ok")
+    graphs = {
+        "generate": _graph(
+            "generate", {"noise": _tensor("float32", shape, role="noise", noise=noise)}, {kind: made, "ok": ok}
+        ),
+        "keep": _graph("keep", {kind: _tensor("float32", shape, role="input")}, {"kept": made, "ok": ok}),
+    }
+    out = _tensor("float32", shape, kind=kind)
+    given = {**out, "minimum": -1.0, "maximum": 1.0, "description": f"{kind} to keep"}
+    operations = {
+        "generate": {"stages": [{"graph": "generate"}], "outputs": {kind: out}},
+        "reconstruct": {
+            "inputs": {kind: given},
+            "stages": [{"graph": "keep", "bind": {"kept": kind}}],
+            "outputs": {kind: out},
+        },
+    }
+    words = _words(kind, 1, graphs=graphs, operations=operations)
+    words |= {"modality": kind, "sample": {"range": (-1.0, 1.0), **rate}}
+    quarter = {"sum": [{"times": 0.25, "of": ["noise"]}]}
+    return write_bundle(
+        root,
+        words,
+        {
+            "generate": {"outputs": {kind: quarter, "ok": {"finite": kind}}},
+            "keep": {"outputs": {"kept": {"sum": [{"of": [kind]}]}, "ok": {"finite": "kept"}}},
+        },
+        golden={"generate": {}},
+    )
 
 
 def steps_bundle(root: Path, *, name: str = "steps", version: int = 1, **fake: Any) -> Path:

@@ -36,3 +36,13 @@ class FakeObserver:
     def timed(self, model: str, operation: str, part: str, seconds: float) -> None:
         """See `RequestObserver.timed`."""
         self.times.append((model, operation, part, seconds))
+
+
+class RequestsOnly(FakeObserver):
+    """Watches requests, and lets the engine work unseen."""
+
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None: ...
+
+    def queued(self, rows: int, backlog_s: float) -> None: ...
+
+    def wasted(self, seconds: float) -> None: ...

@@ -51,8 +51,13 @@ def generate(
     """Make samples in this process, or on a server, and write them as files.
 
     MODEL is a name, or (without --url) the directory of a bundle. Images become PNG files and one contact sheet, sound
-    WAV, video MP4, other tensors NPY. The files are the same either way.
+    WAV, video MP4, other tensors NPY. The files are the same either way. An OUTPUT that ends like a file, such as x.wav
+    or x.gif, is one, of one sample.
     """
+    from brood.media.formats import format_of_path
+
+    if n != 1 and format_of_path(output) is not None:
+        raise click.UsageError(f"--output {output}: one file holds one sample; leave -n out, or name a directory")
     if url is not None:
         from brood.cli.remote import Remote, generate_remotely
 
@@ -62,7 +67,8 @@ def generate(
         files, used = generate_remotely(server, model, operation, n, seed, index, params, inputs, output)
     else:
         files, used = _generate_here(model, operation, n, seed, index, params, inputs, output, root, allow_native)
-    click.echo(f"{len(files)} files in {output}; seed {used}")
+    told = f"{output}" if files == [output] else f"{len(files)} files in {output}"
+    click.echo(f"{told}; seed {used}")
 
 
 def _generate_here(

@@ -74,6 +74,7 @@ def generate_remotely(
     Raises:
         click.ClickException: something that a person can act on, in one line.
     """
+    from brood.media.formats import format_of_path
     from brood_client import Sample
 
     with client_of(server) as client:
@@ -87,7 +88,7 @@ def generate_remotely(
             index=index,
             params=values,
             inputs={name: Path(text) for name, text in inputs},
-            format=None,
+            format=format_of_path(output),
             timeout_s=None,
         ) as stream:
             for _ in watched(model, n, stream, Sample):

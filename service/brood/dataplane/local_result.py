@@ -13,8 +13,9 @@ from PIL import Image
 
 from brood.dataplane.result import Result
 from brood.media.encode import Encoded, Stamp, encode_output
-from brood.media.formats import format_of
+from brood.media.formats import format_of, format_of_path, output_formats
 from brood.media.sheet import contact_sheet
+from brood.protocol.errors import InvalidArgument
 from brood.protocol.events import Sample, Usage
 from brood.protocol.manifest import Manifest, Output
 from brood.protocol.requests import OutputFormat
@@ -65,19 +66,23 @@ class LocalResult:
     def _outputs(self) -> dict[str, Output]:
         return self.manifest.operations[self.result.accepted.operation].outputs
 
-    def save(self, directory: str | Path) -> list[Path]:
-        """Write a file for each output of each sample, and ``samples.json`` with the scalars.
+    def save(self, path: str | Path) -> list[Path]:
+        """Write a directory of files, or (``"x.wav"``) one: the only sample, in the format that the suffix says.
 
-        Images become PNG, sound WAV, video MP4, other tensors NPY. With images there is also ``sheet.png``, all of
-        them in one picture.
+        In the directory there is a file for each output of each sample, and ``samples.json`` with the scalars. Images
+        become PNG, sound WAV, video MP4, other tensors NPY. With images there is also ``sheet.png``, all of them in one
+        picture.
 
         Returns:
             The files.
 
         Raises:
             OSError: they cannot be written.
-            InvalidArgument: there is video, and PyAV is not installed.
+            InvalidArgument: one file is named, and there are several samples, or none of the outputs can be had in its
+                format; or there is video, and PyAV is not installed.
         """
+        if (form := format_of_path(Path(path))) is not None:
+            return [self._save_one(Path(path), form)]
         contents = {
             f"{sample.index:06d}-{name}.{encoded.format}": encoded.content
             for sample in self.samples
@@ -87,16 +92,33 @@ class LocalResult:
         if pictures:
             contents[SHEET] = contact_sheet(pictures, math.ceil(math.sqrt(len(pictures))))
         contents[SCALARS] = f"{json.dumps(self._scalars(), indent=1)}\n".encode()
-        folder = Path(directory)
+        folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():
             (folder / name).parent.mkdir(exist_ok=True, parents=True)  # names of tensors may have a / in them
             (folder / name).write_bytes(content)
         return [folder / name for name in contents]
 
-    def _encoded(self, sample: Sample) -> dict[str, Encoded]:
+    def _save_one(self, path: Path, form: OutputFormat) -> Path:
+        if len(self.samples) != 1:
+            raise InvalidArgument(f"n: {len(self.samples)} samples do not fit into {path}; allowed: 1, or a directory")
+        called = f"{self.manifest.name} {self.result.accepted.operation}"
+        names = [name for name, output in self._outputs.items() if form in output_formats(output)]
+        if not names:
+            offered = dict.fromkeys(form for output in self._outputs.values() for form in output_formats(output))
+            text = f"{path}: {called} makes nothing that is {form}; allowed: {', '.join(offered)}"
+            raise InvalidArgument(text, field="output.format")
+        output, (sample,) = self._outputs[names[0]], self.samples
+        array, stamp = sample.outputs[names[0]], self._stamp(sample)
+        path.write_bytes(encode_output(array, output, self.manifest.sample, form, stamp).content)
+        return path
+
+    def _stamp(self, sample: Sample) -> Stamp:
         accepted = self.result.accepted
-        stamp = Stamp(accepted.model, accepted.version, accepted.operation, sample.seed, sample.index)
+        return Stamp(accepted.model, accepted.version, accepted.operation, sample.seed, sample.index)
+
+    def _encoded(self, sample: Sample) -> dict[str, Encoded]:
+        stamp = self._stamp(sample)
         return {
             name: encode_output(sample.outputs[name], output, self.manifest.sample, file_format(output), stamp)
             for name, output in self._outputs.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
 
 from brood.media.pixels import CHANNELS as PICTURE_CHANNELS
 from brood.media.sound import CHANNELS as SOUND_CHANNELS
@@ -23,6 +24,11 @@ CHANNELS: Mapping[str, tuple[int, tuple[int, ...]]] = {  # kind: axes, and how m
     "image": (3, PICTURE_CHANNELS),
     "audio": (2, SOUND_CHANNELS),
     "video": (4, PICTURE_CHANNELS),
+}
+SUFFIXES: Mapping[str, OutputFormat] = {
+    **{f".{form}": form for forms in WRITTEN.values() for form in forms},
+    ".jpg": "jpeg",
+    ".npy": "npy",
 }
 NEED_PYAV: tuple[OutputFormat, ...] = ("mp4", "webm")
 PYAV = "pip install 'brood[video]'"
@@ -56,6 +62,11 @@ def format_of(output: Output, wanted: OutputFormat | None) -> OutputFormat:
     if wanted is None and formats:
         return formats[0]
     return wanted if wanted in formats else PLAIN[0]
+
+
+def format_of_path(path: Path) -> OutputFormat | None:
+    """As what a file is to be written, by its suffix; None: it is a directory, or one is to be made."""
+    return None if path.is_dir() else SUFFIXES.get(path.suffix.lower())
 
 
 def check_format(operation: Operation, wanted: OutputFormat | None, called: str) -> None:

@@ -20,17 +20,7 @@ from brood.host.host import Host, HostOptions
 from brood.settings import CALLERS_KEY
 from helpers.access import Keys, Time
 from helpers.bundles import once_bundle, picture
-from helpers.observer import FakeObserver
-
-
-class Watcher(FakeObserver):
-    """Watches requests, and lets the engine work unseen."""
-
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None: ...
-
-    def queued(self, rows: int, backlog_s: float) -> None: ...
-
-    def wasted(self, seconds: float) -> None: ...
+from helpers.observer import FakeObserver, RequestsOnly
 
 
 @dataclass(frozen=True)
@@ -52,7 +42,7 @@ class Running:
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
     once_bundle(tmp_path / "store")
-    host = Host(HostOptions(models=tmp_path / "store"), Watcher())
+    host = Host(HostOptions(models=tmp_path / "store"), RequestsOnly())
     await host.start()
     plane, keys = DataPlane(host, Limits(), FakeObserver()), Keys(tmp_path)
     servers = Servers(plane, ServerOptions("127.0.0.1", 0, 0, gate=keys.gate(Time())))

@@ -12,6 +12,7 @@ from pydantic_core import from_json
 from brood.frontends.http.accept import ALIASES
 from brood.frontends.http.body import HttpGenerateRequest, check_parts, parse_fields
 from brood.media.png import SIGNATURE
+from brood.media.sound import sound_format
 from brood.protocol.errors import InvalidArgument, PayloadTooLarge, UnsupportedMediaType, show
 from brood.protocol.requests import NAMES_LIMIT
 
@@ -20,8 +21,7 @@ MOST_PARTS = NAMES_LIMIT + 1
 HEAD_BYTES = 4096  # of one part
 PER_BYTE_S = 1e-9  # finding the parts and copying them, measured
 LINE = b"\r\n"
-MAGIC = {SIGNATURE: "png", b"\x93NUMPY": "npy", b"fLaC": "flac"}
-RIFF, WAVE = b"RIFF", b"WAVE"  # at 0 and 8 of a WAV file
+MAGIC = {SIGNATURE: "png", b"\x93NUMPY": "npy"}
 TYPES = {"image/png": "png", "audio/wav": "wav", "audio/flac": "flac", "application/x-npy": "npy"}
 ANY_TYPES = {"application/octet-stream", "text/plain"}  # what clients say that know no better
 
@@ -93,9 +93,8 @@ def _format(part: Part) -> str:
         offered = ", ".join([*TYPES, *sorted(ANY_TYPES)])
         text = f"inputs.{part.name}: Content-Type {show(part.media_type)} is not read here; allowed: {offered}"
         raise UnsupportedMediaType(text, field=f"inputs.{part.name}")
-    if part.content.startswith(RIFF) and part.content.startswith(WAVE, 8):
-        return "wav"
-    return next((form for magic, form in MAGIC.items() if part.content.startswith(magic)), "raw")
+    found = next((form for magic, form in MAGIC.items() if part.content.startswith(magic)), None)
+    return found or sound_format(part.content) or "raw"
 
 
 def split(body: bytes, boundary: bytes) -> Iterator[Part]:
