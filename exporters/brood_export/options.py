@@ -94,6 +94,8 @@ def _kind(hint: Any) -> tuple[str, Parse, Callable[[object], bool]]:
         return "an .npy file of numbers", _read_numbers, lambda value: isinstance(value, np.ndarray)
     if get_origin(hint) is tuple:
         return _tuple(parts)
+    if get_origin(hint) is Mapping:
+        return "conditions with their numbers of values, as note=24,timbre=4", _read_conditions, _is_conditions
     if get_origin(hint) in (Union, UnionType):
         kinds = [_kind(part) for part in parts if part is not type(None)]
         optional = type(None) in parts
@@ -117,6 +119,16 @@ def _plain(hint: Any) -> tuple[str, Parse, Callable[[object], bool]]:
             lambda value: isinstance(value, nn.Module),
         )
     return "text", str, lambda value: isinstance(value, str)
+
+
+def _read_conditions(text: str) -> dict[str, int]:
+    """Names with whole numbers, in their order."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    return {name.strip(): int(value) for name, _, value in pairs}
+
+
+def _is_conditions(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(k, str) and type(v) is int for k, v in value.items())
 
 
 def _make(text: str) -> nn.Module:

@@ -1,7 +1,8 @@
 """Models without classes: to an adapter, a model of one class that nobody speaks about.
 
 An adapter is written once, for labels. For a model that takes none, it gets one that ignores them, and what it
-returns loses every word and every tensor that is about them; so nothing of a label is left in the bundle.
+returns loses every word and every tensor that is about them; so nothing of a label is left in the bundle. For a model
+with several conditions, see `conditions`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from brood.protocol.manifest import Operation, Scalar, Stage
 from brood_export.families.base import ExportSpec, Request, StepGraph
+from brood_export.families.conditions import Conditions, combinations, with_conditions
 
 LABELLED = ("encode", "decode", "from_noise", "inverse", "cell", "step", "log_probabilities")
 GUIDANCE = frozenset({"guidance", "guidance_start", "guidance_stop"})  # what is guided is the label
@@ -68,14 +70,22 @@ class WithoutLabels(nn.Module):
 
 
 def labels_optional(adapter: Adapter) -> Adapter:
-    """An adapter of labelled models that takes ``classes=0``, the default, for a model without labels."""
+    """An adapter of labelled models that takes ``classes=0``, the default, for a model without labels.
+
+    And ``classes={"note": 24, "timbre": 4}`` for one whose label, of 96, says both (`conditions`).
+    """
 
     @wraps(adapter)
     def adapted(model: nn.Module, **options: Any) -> ExportSpec:
-        if options.get("classes", 0) != 0:
+        classes = options.get("classes", 0)
+        if isinstance(classes, Mapping):
+            spec = adapter(model, **options | {"classes": combinations(classes)})
+            return with_conditions(spec, classes)
+        if classes != 0:
             return adapter(model, **options)
         return without_labels(adapter(Unlabelled(model), **options | {"classes": 1}))
 
+    adapted.__annotations__ = adapter.__annotations__ | {"classes": int | Conditions}
     return cast(Adapter, adapted)
 
 

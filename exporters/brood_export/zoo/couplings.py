@@ -44,11 +44,11 @@ class DenseCoupling(nn.Module):
     order: Tensor
     undo: Tensor
 
-    def __init__(self, order: Tensor, hidden: int) -> None:
+    def __init__(self, order: Tensor, hidden: int, classes: int = CLASSES) -> None:
         super().__init__()
-        self.kept = len(order) // 2
+        self.kept, self.classes = len(order) // 2, classes
         self.net = nn.Sequential(
-            nn.Linear(self.kept + CLASSES, hidden),
+            nn.Linear(self.kept + classes, hidden),
             nn.SiLU(),
             nn.Linear(hidden, hidden),
             nn.SiLU(),
@@ -69,7 +69,7 @@ class DenseCoupling(nn.Module):
         return self._join(kept, (moved - shift) * torch.exp(-log_scale))
 
     def _terms(self, kept: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
-        raw, shift = self.net(torch.cat([kept, one_hot(label)], 1)).chunk(2, 1)
+        raw, shift = self.net(torch.cat([kept, one_hot(label, self.classes)], 1)).chunk(2, 1)
         return bounded(raw), shift
 
     def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,9 +85,9 @@ def bounded(raw: Tensor) -> Tensor:
     return 2.0 * torch.tanh(0.5 * raw)
 
 
-def one_hot(label: Tensor) -> Tensor:
-    """Labels int64 [n] as float32 [n, 10]."""
-    return functional.one_hot(label, CLASSES).to(torch.float32)
+def one_hot(label: Tensor, classes: int = CLASSES) -> Tensor:
+    """Labels int64 [n] as float32 [n, classes]."""
+    return functional.one_hot(label, classes).to(torch.float32)
 
 
 def start_as_identity(last: nn.Module) -> None:

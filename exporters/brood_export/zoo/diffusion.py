@@ -1,18 +1,18 @@
-"""glyphs-diffusion: a class-conditional denoiser of digits, a small U-Net (Ho et al. 2020; Ronneberger et al. 2015).
+"""glyphs-diffusion: a class-conditional denoiser of digits, a small U-Net (Ho et al. 2020; module `unet`).
 
-Pictures live in -1…1. Four pixels of a square are one place of four channels, so that the network works at 14x14 and
-7x7 only. It predicts v (Salimans & Ho 2022) on the squared-cosine levels, where the last is nothing but noise: few
-steps then give good digits. Twelve of a hundred labels are hidden in training, for classifier-free guidance.
+Pictures live in -1…1. The network predicts v (Salimans & Ho 2022) on the squared-cosine levels, where the last is
+nothing but noise: few steps then give good digits. Twelve of a hundred labels are hidden in training, for
+classifier-free guidance.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from brood_export.zoo import classifier, denoising, training
 from brood_export.zoo.glyphs import CLASSES, glyphs
+from brood_export.zoo.unet import UNet
 
 NULL = CLASSES  # the label that says nothing
 SHAPE = (1, 28, 28)
@@ -36,49 +36,11 @@ RECIPE = training.Recipe(
 )
 
 
-class Block(nn.Module):
-    """Two 3x3 convolutions around a shortcut; the context scales and shifts what is between them."""
-
-    def __init__(self, inner: int, outer: int) -> None:
-        super().__init__()
-        self.first = nn.Sequential(nn.GroupNorm(8, inner), nn.SiLU(), nn.Conv2d(inner, outer, 3, 1, 1))
-        self.norm = nn.GroupNorm(8, outer)
-        self.modulate = nn.Linear(CONTEXT, 2 * outer)
-        self.second = nn.Conv2d(outer, outer, 3, 1, 1)
-        self.shortcut = nn.Conv2d(inner, outer, 1) if inner != outer else nn.Identity()
-        nn.init.zeros_(self.second.weight)
-
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        scale, shift = self.modulate(context)[:, :, None, None].chunk(2, 1)
-        h = self.norm(self.first(x)) * (1.0 + scale) + shift
-        y: Tensor = self.shortcut(x) + self.second(functional.silu(h))
-        return y
-
-
-class GlyphsDiffusion(nn.Module):
+class GlyphsDiffusion(UNet):
     """v [n, 1, 28, 28] of noisy pictures [n, 1, 28, 28], levels t [n] float32 in 0…999 and labels [n] in 0…10."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.time = nn.Sequential(denoising.TimeFeatures(32), nn.Linear(64, CONTEXT), nn.SiLU())
-        self.time_out = nn.Linear(CONTEXT, CONTEXT)
-        self.label = nn.Embedding(CLASSES + 1, CONTEXT)
-        self.begin = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4, WIDTH, 3, 1, 1))
-        self.down = Block(WIDTH, WIDTH)
-        self.shrink = nn.Conv2d(WIDTH, DEEP, 3, 2, 1)  # 7x7
-        self.middle = nn.ModuleList(Block(DEEP, DEEP) for _ in range(3))
-        self.grow = nn.Sequential(nn.Conv2d(DEEP, WIDTH, 1), nn.Upsample(scale_factor=2))
-        self.up = Block(2 * WIDTH, WIDTH)
-        self.end = nn.Sequential(nn.GroupNorm(8, WIDTH), nn.SiLU(), nn.Conv2d(WIDTH, 4, 3, 1, 1), nn.PixelShuffle(2))
-
-    def forward(self, x: Tensor, t: Tensor, label: Tensor) -> Tensor:
-        context = functional.silu(self.time_out(self.time(t)) + self.label(label))
-        fine = self.down(self.begin(x), context)
-        deep = self.shrink(fine)
-        for block in self.middle:
-            deep = block(deep, context)
-        v: Tensor = self.end(self.up(torch.cat([fine, self.grow(deep)], 1), context))
-        return v
+        super().__init__(SHAPE[0], CLASSES, WIDTH, DEEP, CONTEXT)
 
 
 def build() -> GlyphsDiffusion:

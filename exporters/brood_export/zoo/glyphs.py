@@ -116,7 +116,7 @@ def _render_chunk(draw: np.random.Generator, count: int, size: int) -> tuple[npt
     pixels = np.empty((count, size, size), np.uint8)
     for i in range(0, count, 250):  # keeps the working set inside the processor's cache
         part = slice(i, min(i + 250, count))
-        ink = _coverage(distance_fields()[fonts[part], labels[part]], maps[part], weights[part], size)
+        ink = coverage(distance_fields()[fonts[part], labels[part]], maps[part], weights[part], size)
         pixels[part] = np.rint(np.clip(ink + noise[part], 0.0, 1.0) * 255.0).astype(np.uint8)
     return pixels, labels[:count]
 
@@ -128,6 +128,15 @@ def _pixel_to_glyph(draw: np.random.Generator) -> Floats:
     slant = draw.uniform(-0.18, 0.18, _CHUNK)
     angle = draw.uniform(-0.1, 0.1, _CHUNK)
     shift = draw.uniform(-0.06, 0.06, (_CHUNK, 2))
+    return pixel_to_glyph(height, width, slant, angle, shift)
+
+
+def pixel_to_glyph(height: Floats, width: Floats, slant: Floats, angle: Floats, shift: Floats) -> Floats:
+    """Affine maps [n, 2, 3] from picture coordinates (-0.5..0.5, y down) to glyph heights, of numbers [n].
+
+    `height` is the glyph's in pictures, `width` the same for what is as wide as high, `angle` in radians, and `shift`
+    [n, 2] the glyph's centre in the picture.
+    """
     cos, sin = np.cos(angle), np.sin(angle)
     # x_glyph = (R(x - shift) with the slant undone) / (width, height)
     linear = np.stack([np.stack([cos, sin], -1), np.stack([-sin, cos], -1)], 1)
@@ -137,8 +146,11 @@ def _pixel_to_glyph(draw: np.random.Generator) -> Floats:
     return np.concatenate([linear, offset[:, :, None]], -1)
 
 
-def _coverage(fields: npt.NDArray[np.float32], maps: Floats, weights: Floats, size: int) -> Floats:
-    """Ink [n, size, size] in 0..1 of distance fields [n, _FIELD, _FIELD] seen through affine maps."""
+def coverage(fields: npt.NDArray[np.float32], maps: Floats, weights: Floats, size: int) -> Floats:
+    """Ink [n, size, size] in 0..1 of distance fields [n, _FIELD, _FIELD] seen through affine maps [n, 2, 3].
+
+    `weights` [n] is what each stroke gains on either side, in glyph heights.
+    """
     factor = -(-_SUBGRID // size)
     fine = size * factor
     centre = (np.arange(fine) + 0.5) / fine - 0.5

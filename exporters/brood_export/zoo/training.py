@@ -41,6 +41,11 @@ MODULES = {
     "glyphs-boltzmann": "brood_export.zoo.boltzmann",
     "glyphs-diffusion": "brood_export.zoo.diffusion",
     "points-diffusion": "brood_export.zoo.points",
+    "glyphs-flowmatch": "brood_export.zoo.flowmatch",
+    "glyphs-ar": "brood_export.zoo.autoregressive",
+    "motion-diffusion": "brood_export.zoo.motion_diffusion",
+    "tones-classifier": "brood_export.zoo.tones_classifier",
+    "tones-vae": "brood_export.zoo.tones_vae",
 }
 CHECKPOINTS = pathlib.Path(__file__).parent / "checkpoints"
 CURVE_POINTS = 60

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from brood_export.zoo import classifier, denoising, diffusion, training
+from brood_export.zoo import classifier, denoising, diffusion, training, unet
 from brood_export.zoo.glyphs import glyphs
 
 pytestmark = pytest.mark.export
@@ -19,7 +19,7 @@ def shaken() -> diffusion.GlyphsDiffusion:
     with training.reproducible(1):
         model = diffusion.build().eval()
         for block in model.modules():
-            if isinstance(block, diffusion.Block):
+            if isinstance(block, unet.Block):
                 nn.init.normal_(block.second.weight, 0.0, 0.1)
     return model
 
