@@ -14,7 +14,22 @@ from brood_export.bundle import Exported, Say, export_spec
 from brood_export.families import FAMILIES, Examples, ExportSpec
 from brood_export.targets import TARGETS
 from brood_export.words import BUCKETS, Title
-from brood_export.zoo import boltzmann, denoising, diffusion, flow, gan, pixelrnn, points, rbm, training
+from brood_export.zoo import (
+    autoregressive,
+    boltzmann,
+    denoising,
+    diffusion,
+    flow,
+    flowmatch,
+    gan,
+    motion,
+    motion_diffusion,
+    pixelrnn,
+    points,
+    rbm,
+    tones,
+    training,
+)
 from brood_export.zoo.card import training_section
 from brood_export.zoo.glyphs import CLASSES, glyphs
 
@@ -100,6 +115,57 @@ ENTRIES: Mapping[str, Entry] = {
             "examples": signed(held_out(28)),
             "guidance": diffusion.GUIDANCE,
             "steps": diffusion.STEPS,
+        },
+    ),
+    "glyphs-flowmatch": Entry(
+        "flow-matching",
+        "Digits 0-9 at 28x28 by class-conditional flow matching, with guidance; completes and varies a picture.",
+        lambda: {
+            "shape": flowmatch.SHAPE,
+            "velocity": "to_noise",
+            "time_scale": flowmatch.TIME_SCALE,
+            "classes": CLASSES,
+            "examples": signed(held_out(28)),
+            "guidance": flowmatch.GUIDANCE,
+            "steps": flowmatch.STEPS,
+        },
+    ),
+    "glyphs-ar": Entry(
+        "autoregressive",
+        "Digits 0-9 at 14x14 in 8 grey levels, pixel by pixel by a causal transformer; completes a prefix.",
+        lambda: {
+            "length": autoregressive.LENGTH,
+            "vocabulary": autoregressive.LEVELS,
+            "start": autoregressive.START,
+            "cache": autoregressive.CACHE,
+            "image": (1, autoregressive.SIDE, autoregressive.SIDE),
+            "classes": CLASSES,
+        },
+    ),
+    "tones-vae": Entry(
+        "vae",
+        "Half a second of organ, brass, bell or string on 24 notes, at 16 kHz, by a variational autoencoder.",
+        lambda: {
+            "image": (1, tones.SAMPLES),
+            "value_range": (-1.0, 1.0),
+            "sample_rate_hz": tones.RATE,
+            "classes": {"note": tones.NOTES, "timbre": len(tones.TIMBRES)},
+            "examples": Examples(*tones.tones("heldout", EXAMPLES)),
+        },
+    ),
+    "motion-diffusion": Entry(
+        "diffusion",
+        "Videos of moving digits 0-9, 8 frames of 20x20, by a class-conditional denoising diffusion model.",
+        lambda: {
+            "shape": motion_diffusion.SHAPE,
+            "fps": motion.FPS,
+            "classes": CLASSES,
+            "prediction": "v",
+            "alphas_cumprod": denoising.cosine_shares().numpy(),
+            "betas": "cosine",
+            "examples": signed(Examples(*motion.motion("heldout", EXAMPLES))),
+            "guidance": motion_diffusion.GUIDANCE,
+            "steps": motion_diffusion.STEPS,
         },
     ),
     "points-diffusion": Entry(
