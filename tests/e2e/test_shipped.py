@@ -21,20 +21,25 @@ from brood.runtimes.base import RuntimeOptions
 from brood.runtimes.load import load_graphs
 from brood.store.store import read_bundle, zoo_root
 from brood_client import Client
+from brood_export.zoo import hearing, tones, tones_classifier, tracking
 from brood_export.zoo.classifier import verdict
 from helpers.served import Served
 
 pytestmark = [pytest.mark.ray, pytest.mark.export]
 
 MODELS = (
+    "glyphs-ar",
     "glyphs-boltzmann",
     "glyphs-diffusion",
     "glyphs-flow",
+    "glyphs-flowmatch",
     "glyphs-gan",
     "glyphs-pixelrnn",
     "glyphs-rbm",
     "glyphs-vae",
+    "motion-diffusion",
     "points-diffusion",
+    "tones-vae",
 )
 Array = npt.NDArray[Any]
 
@@ -79,7 +84,8 @@ def test_a_sample_is_the_same_on_every_way_and_in_every_crowd(http: Client, grpc
     for found in ways:
         assert found.dtype == meant[output].dtype
         assert found.tobytes() == meant[output].tobytes()
-    assert alone.samples[0].outputs["label"] == meant["label"]
+    for name in meant.keys() - {output}:  # what was made: label, or note and timbre
+        assert alone.samples[0].outputs[name] == meant[name]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +97,8 @@ def test_a_sample_is_the_same_on_every_way_and_in_every_crowd(http: Client, grpc
         ("glyphs-pixelrnn", 100, 0.88),
         ("glyphs-rbm", 100, 0.88),
         ("glyphs-diffusion", 100, 0.93),
+        ("glyphs-flowmatch", 100, 0.93),
+        ("glyphs-ar", 100, 0.85),
     ],
 )
 def test_a_classifier_that_never_saw_them_reads_the_digits(
@@ -99,7 +107,8 @@ def test_a_classifier_that_never_saw_them_reads_the_digits(
     """Labels are drawn by the model itself (label −1) and told with each sample. Bounds leave room for few samples."""
     answer = grpc.generate(model, n=rows, seed=99)
     images = torch.from_numpy(answer.array.astype(np.float32))
-    images = {"glyphs-pixelrnn": images / 7, "glyphs-diffusion": (images + 1) / 2}.get(model, images)
+    levels, signed = ("glyphs-pixelrnn", "glyphs-ar"), ("glyphs-diffusion", "glyphs-flowmatch")
+    images = images / 7 if model in levels else (images + 1) / 2 if model in signed else images
     images = functional.interpolate(images, size=28, mode="bilinear")
     labels = torch.tensor([int(str(sample.outputs["label"])) for sample in answer.samples])
     figures = verdict(images, labels)
@@ -156,14 +165,13 @@ def test_flow_scores_a_digit_above_noise(http: Client) -> None:
     assert score(digit) < 3 < score(noise)
 
 
-def test_pixelrnn_keeps_the_prefix_it_is_given(grpc: Client) -> None:
-    image = picture(grpc, "glyphs-pixelrnn", 2)
-    answer = grpc.generate(
-        "glyphs-pixelrnn", n=3, operation="complete", params={"given": 98, "label": 2}, inputs={"image": image}
-    )
+@pytest.mark.parametrize("model", ["glyphs-pixelrnn", "glyphs-ar"])
+def test_pixel_models_keep_the_prefix_they_are_given(grpc: Client, model: str) -> None:
+    image = picture(grpc, model, 2)
+    answer = grpc.generate(model, n=3, operation="complete", params={"given": 98, "label": 2}, inputs={"image": image})
     for found in answer.array:
         assert np.array_equal(found.reshape(-1)[:98], image.reshape(-1)[:98])
-    everything = grpc.generate("glyphs-pixelrnn", operation="complete", params={"given": 196}, inputs={"image": image})
+    everything = grpc.generate(model, operation="complete", params={"given": 196}, inputs={"image": image})
     assert np.array_equal(everything.array[0], image)
 
 
@@ -197,3 +205,47 @@ def test_diffusion_completes_and_varies_with_every_sampler(http: Client, sampler
     )
     near, far = (float(np.mean((answer.array - image) ** 2)) for answer in (slightly, wholly))
     assert near < far
+
+
+def test_tones_sound_the_note_on_the_instrument_and_tell_what_was_drawn(http: Client, grpc: Client) -> None:
+    """What is not said is drawn and told; pitch and timbre are those that were told."""
+    said = http.generate("tones-vae", n=24, seed=3, params={"note": 21, "timbre": 2})
+    drawn = grpc.generate("tones-vae", n=96, seed=4, params={"timbre": 3})
+    for answer in (said, drawn):
+        notes, timbres = (np.array([int(str(s.outputs[name])) for s in answer.samples]) for name in ("note", "timbre"))
+        sounds = torch.from_numpy(np.stack([np.asarray(s.outputs["audio"]) for s in answer.samples]))
+        assert sounds.shape[1:] == (1, tones.SAMPLES)
+        heard = tones_classifier.verdict(sounds, torch.from_numpy(notes * len(tones.TIMBRES) + timbres))
+        assert heard["pitch_accuracy"] > 0.9
+        assert heard["timbre_accuracy"] > 0.85
+    assert {int(str(s.outputs["note"])) for s in said.samples} == {21}
+    assert {int(str(s.outputs["timbre"])) for s in drawn.samples} == {3}
+    assert len({int(str(s.outputs["note"])) for s in drawn.samples}) > 12
+
+
+def test_a_note_that_there_is_not_is_refused(http: Client) -> None:
+    with pytest.raises(BroodError, match=r"params\.note: is 24; allowed is -1 to 23"):
+        http.generate("tones-vae", params={"note": 24})
+
+
+def test_a_sound_is_encoded_and_decoded_again(http: Client, grpc: Client) -> None:
+    sounds, labels = tones.tones("heldout", 4)
+    for sound, label in zip(sounds, labels, strict=True):
+        params = {"note": int(label) // 4, "timbre": int(label) % 4}
+        again = grpc.generate("tones-vae", operation="reconstruct", params=params, inputs={"audio": sound})
+        code = http.generate("tones-vae", operation="encode", params=params, inputs={"audio": sound})
+        mean = np.asarray(code.samples[0].outputs["mean"])
+        decoded = http.generate("tones-vae", operation="decode", params=params, inputs={"latent": mean})
+        found = np.asarray(again.samples[0].outputs["audio"])
+        assert np.asarray(decoded.samples[0].outputs["audio"]).tobytes() == found.tobytes()
+        assert hearing.log_spectral_distance(found, sound)[0] < 4.0
+
+
+def test_a_digit_moves_and_stays_what_it_is(grpc: Client) -> None:
+    answer = grpc.generate("motion-diffusion", n=40, seed=5)
+    videos = np.stack([np.asarray(sample.outputs["video"]) for sample in answer.samples])
+    labels = torch.tensor([int(str(sample.outputs["label"])) for sample in answer.samples])
+    seen = tracking.verdict(torch.from_numpy(videos) / 2 + 0.5, labels)
+    assert seen["frame_accuracy"] > 0.85
+    assert seen["steady_share"] > 0.75
+    assert 0.04 < seen["speed"] < 0.1

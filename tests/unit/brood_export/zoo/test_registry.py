@@ -53,4 +53,4 @@ def training_hash(name: str) -> str:
 
 
 def test_the_shipped_bundles_are_small() -> None:
-    assert sum(path.stat().st_size for path in zoo_root().rglob("*") if path.is_file()) <= 16 * 2**20
+    assert sum(path.stat().st_size for path in zoo_root().rglob("*") if path.is_file()) <= 25e6

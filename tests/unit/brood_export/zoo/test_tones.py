@@ -71,8 +71,8 @@ def test_spectra_know_levels_and_their_distance_is_in_decibels() -> None:
 def test_harmonics_are_found_where_they_were_made() -> None:
     harmonics, note = Harmonics(), torch.tensor([0, 9, 23])
     with training.reproducible(1):
-        loudness = torch.rand(3, HARMONICS, 1).expand(-1, -1, FRAMES) * 0.1
-    drift = torch.full((3, FRAMES), 0.004)
+        loudness = (torch.rand(3, HARMONICS, 1) / harmonics.number[:, None]).expand(-1, -1, FRAMES) * 0.3
+    drift = torch.full((3, FRAMES), 0.001)
     sound = harmonics.synthesise(loudness, drift, note)
     assert sound.shape == (3, 1, SAMPLES)
     again, moved = harmonics.analyse(sound, note)
@@ -81,7 +81,7 @@ def test_harmonics_are_found_where_they_were_made() -> None:
     torch.testing.assert_close(again[..., inside], expected, atol=4e-3, rtol=0.0)
     torch.testing.assert_close(moved[:, inside], drift[:, inside], atol=4e-4, rtol=0.0)
     hertz = hearing.pitch(sound[:, 0].numpy(), RATE)
-    assert np.abs(hearing.cents(hertz, tones.frequency(note.numpy()) * 1.004)).max() < 3.0
+    assert np.abs(hearing.cents(hertz, tones.frequency(note.numpy()) * 1.001)).max() < 3.0
 
 
 def test_what_lies_above_half_the_sample_rate_is_silent() -> None:
