@@ -81,7 +81,7 @@ def test_harmonics_are_found_where_they_were_made() -> None:
     torch.testing.assert_close(again[..., inside], expected, atol=4e-3, rtol=0.0)
     torch.testing.assert_close(moved[:, inside], drift[:, inside], atol=4e-4, rtol=0.0)
     hertz = hearing.pitch(sound[:, 0].numpy(), RATE)
-    assert np.abs(hearing.cents(hertz, tones.frequency(note.numpy()) * 1.001)).max() < 3.0
+    assert np.abs(hearing.cents(hertz, tones.frequency(note.numpy()) * 1.001)).max() < 5.0
 
 
 def test_what_lies_above_half_the_sample_rate_is_silent() -> None:
