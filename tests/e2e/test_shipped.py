@@ -20,7 +20,7 @@ from brood.program import compile_program, run_row
 from brood.runtimes.base import RuntimeOptions
 from brood.runtimes.load import load_graphs
 from brood.store.store import read_bundle, zoo_root
-from brood_client import Client
+from brood_client import Client, InvalidArgument
 from brood_export.zoo import hearing, tones, tones_classifier, tracking
 from brood_export.zoo.classifier import verdict
 from helpers.served import Served
@@ -224,7 +224,7 @@ def test_tones_sound_the_note_on_the_instrument_and_tell_what_was_drawn(http: Cl
 
 
 def test_a_note_that_there_is_not_is_refused(http: Client) -> None:
-    with pytest.raises(BroodError, match=r"params\.note: is 24; allowed is -1 to 23"):
+    with pytest.raises(InvalidArgument, match=r"params\.note: is 24; allowed is -1 to 23"):
         http.generate("tones-vae", params={"note": 24})
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from brood_export.families.pixelrnn import draw_level
 from brood_export.families.tokens import shifted
 from brood_export.zoo import autoregressive, classifier, training
 from brood_export.zoo.autoregressive import CACHE, LENGTH, LEVELS, START, GlyphsAr
@@ -70,7 +71,7 @@ def test_what_is_drawn_is_distributed_as_the_likelihood_says(model: GlyphsAr) ->
         uniform = torch.rand(4000, LENGTH)
     keys, values = torch.zeros(2, 1, *CACHE)
     logits, _, _ = model.step(torch.tensor([START]), torch.tensor([0]), keys, values, torch.tensor([5]))
-    drawn = autoregressive.draw_level(logits.expand(4000, -1), torch.ones(4000), uniform[:, 0])
+    drawn = draw_level(logits.expand(4000, -1), torch.ones(4000), uniform[:, 0])
     counts = torch.bincount(drawn, minlength=LEVELS) / len(label)
     torch.testing.assert_close(counts, chances, atol=0.03, rtol=0.0)
 
