@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import os
 import platform
 import random
@@ -55,7 +56,20 @@ class Tally:
     duplicates: int = 0  # samples that a stream gave twice
     milliseconds: list[float] = field(default_factory=list)
     kills: list[float] = field(default_factory=list)  # seconds from the beginning
+    retried: list[str] = field(default_factory=list)  # what the SDK says when it tries again
     errors: list[str] = field(default_factory=list)
+
+
+class Retries(logging.Handler):
+    """Keeps what the SDK logs: one record each time that it tries again."""
+
+    def __init__(self, kept: list[str]) -> None:
+        super().__init__(logging.INFO)
+        self._kept = kept
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it."""
+        self._kept.append(record.getMessage())
 
 
 def digest(samples: Iterable[Any]) -> str:
@@ -113,6 +127,9 @@ async def _streamed(client: AsyncClient, name: str, words: dict[str, Any], tally
 async def load(served: Served, seconds: float, rate: float, expected: dict[tuple[str, int], str]) -> Tally:
     """All requests, and all kills."""
     tally, rng, running = Tally(), np.random.default_rng(0), set[asyncio.Task[None]]()
+    log = logging.getLogger("brood_client")
+    log.setLevel(logging.INFO)
+    log.addHandler(Retries(tally.retried))
     async with (
         AsyncClient(f"http://127.0.0.1:{served.http_port}", retries=8) as http,
         AsyncClient(f"grpc://127.0.0.1:{served.grpc_port}", retries=8) as rpc,
@@ -182,6 +199,7 @@ def main() -> None:
         "seconds": seconds,
         "sent": tally.sent,
         "succeeded": tally.outcomes["succeeded"],
+        "retried_by_the_sdk": len(tally.retried),
         "failed": {code: count for code, count in tally.outcomes.items() if code != "succeeded"},
         "bytes_differ": tally.differing,
         "duplicates_in_streams": tally.duplicates,
@@ -191,7 +209,7 @@ def main() -> None:
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
-    for error in tally.errors[:5]:
+    for error in [*tally.errors[:5], *tally.retried[:5]]:
         print(error)
 
 

@@ -41,11 +41,17 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 class Mode:
-    """One way, served by processes of its own."""
+    """One way, served by processes of its own.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: of `MODES`.
+        store: of models that are served; None: a call does nothing.
+    """
+
+    def __init__(self, name: str, store: Path | None = None) -> None:
         self.name = name
         command = [sys.executable, str(HERE / "ingress_modes.py"), name, str(free_port()), str(free_port())]
+        command += [] if store is None else [str(store)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         word, http, rpc = self._process.stdout.readline().split()

@@ -10,7 +10,7 @@ import math
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -88,14 +88,22 @@ def figures(run: FleetRun) -> dict[str, Any]:
     }
 
 
-def plot(run: FleetRun, path: Path) -> None:
+@dataclass(frozen=True)
+class Ramp:
+    """What comes."""
+
+    levels: Points  # in full workers
+    rate: float  # requests a second that one worker serves
+
+
+def plot(moments: Sequence[Moment], given: Ramp, title: str, path: Path) -> None:
     """Work that comes, workers, and what waits, over time."""
-    moments = run.moments
     at = [moment.at / 60 for moment in moments]
     figure = Figure(figsize=(9.0, 6.6), layout="constrained")
     work, workers, backlog = figure.subplots(3, 1, sharex=True)
-    work.plot(at, _arriving(moments), color="#7a7a7a", lw=0.8, label="requests that come")
-    work.plot([x / 60 for x, _ in LEVELS], [level for _, level in LEVELS], color="#c2571a", label="their mean")
+    work.plot(at, _arriving(moments, given.rate), color="#7a7a7a", lw=0.8, label="requests that come")
+    corners = given.levels
+    work.plot([x / 60 for x, _ in corners], [level for _, level in corners], color="#c2571a", label="their mean")
     work.set_ylabel("work that comes,\nin full workers")
     workers.step(at, [moment.target for moment in moments], where="post", color="#c2571a", label="asked for")
     workers.step(at, [moment.running for moment in moments], where="post", color="#0b6e99", label="ready")
@@ -106,14 +114,15 @@ def plot(run: FleetRun, path: Path) -> None:
     for panel in (work, workers, backlog):
         panel.grid(alpha=0.2)
         panel.legend(loc="upper right", fontsize="small", frameon=False)
-    figure.suptitle(f"0 → N → 0: workers start in {ELASTIC.start_s:g} s, requests of {KIND.label}", fontsize="medium")
+    figure.suptitle(title, fontsize="medium")
     figure.savefig(path, dpi=130)
 
 
-def _arriving(moments: Sequence[Moment], over: int = 15) -> list[float]:
+def _arriving(moments: Sequence[Moment], rate: float, over: int = 15) -> list[float]:
+    """Work of the last moments; they are a second apart."""
     counts = np.array([moment.arrived for moment in moments])
-    rates = (counts - np.concatenate([np.zeros(over), counts[:-over]])) / over
-    return [float(rate) for rate in rates / SETTING.ideal_rate({KIND: 1.0})]
+    before = np.concatenate([np.zeros(over), counts[:-over]])
+    return [float(each) for each in (counts - before) / over / rate]
 
 
 def main() -> None:
@@ -124,7 +133,8 @@ def main() -> None:
     slow = simulate_fleet(StepLevel, trace, SETTING, scaler(config), replace(ELASTIC, start_s=120.0), UNTIL)
     most = simulate_fleet(StepLevel, trace, SETTING, fixed(config.max), replace(ELASTIC, start_s=0.0), UNTIL)
     four = simulate_fleet(StepLevel, trace, SETTING, fixed(math.ceil(4.0 / 0.7)), replace(ELASTIC, start_s=0.0), UNTIL)
-    plot(run, RESULTS / "scaling.png")
+    title = f"0 → N → 0: workers start in {ELASTIC.start_s:g} s, requests of {KIND.label}"
+    plot(run.moments, Ramp(LEVELS, rate), title, RESULTS / "scaling.png")
     words = {
         "command": COMMAND,
         "machine": {"system": platform.platform(), "python": platform.python_version()},

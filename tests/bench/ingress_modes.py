@@ -1,7 +1,8 @@
-"""The servers that bench_ingress.py compares: a call that does nothing, over HTTP and gRPC, reached in different ways.
+"""The servers that bench_ingress.py and bench_topologies.py compare: the same work, reached in different ways.
 
-python tests/bench/ingress_modes.py MODE HTTP_PORT GRPC_PORT
-prints "ready HTTP_PORT GRPC_PORT" and serves until its standard input ends.
+python tests/bench/ingress_modes.py MODE HTTP_PORT GRPC_PORT [STORE]
+prints "ready HTTP_PORT GRPC_PORT" and serves until its standard input ends. Without a store a call does nothing, over
+HTTP and gRPC; with one it is a request to brood's models (`bare`, and over HTTP the three ways of Serve).
 
 Modes: `bare` (no Ray), `own` (a Serve replica with one event loop that opens its own ports), `own-thread` (the same on
 the second event loop that Serve runs by default), `direct` (Serve's direct ingress, which picks its ports itself),
@@ -16,6 +17,7 @@ import os
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -24,6 +26,8 @@ import uvicorn
 
 from brood.protocol.wire.generator_pb2 import ListModelsRequest, ListModelsResponse
 
+TESTS = str(Path(__file__).resolve().parents[1])
+sys.path.insert(0, TESTS)  # it is a command, and has modules of this directory read where they are needed
 SERVICE, METHOD = "brood.v1.Generator", "ListModels"
 HOST = "127.0.0.1"
 FLAGS = {
@@ -90,10 +94,35 @@ def build_application() -> Any:
     return application
 
 
-def serve_on_ray(mode: str, http_port: int, grpc_port: int) -> tuple[int, int]:
+def brood_behind_serve(store: str) -> type:
+    """brood's application and engine in a replica that opens no ports."""
+    from ray import serve
+
+    from bench.behind import Behind
+
+    ingress: type = serve.ingress(lambda: Behind(store))(type("Proxied", (), {}))
+    return ingress
+
+
+def nothing_behind_serve() -> type:
+    """The call that does nothing, over HTTP and gRPC."""
+    from ray import serve
+
+    async def method(self: object, request: ListModelsRequest) -> ListModelsResponse:
+        return await list_models(request)
+
+    proxied = type("Proxied", (), {METHOD: method})  # Serve finds it by the RPC's name
+    ingress: type = serve.ingress(build_application)(proxied)
+    return ingress
+
+
+def serve_on_ray(mode: str, http_port: int, grpc_port: int, store: str | None) -> tuple[int, int]:
     """Start Ray and Serve; the ports to call."""
     # Ray's workers would run at niceness 15, behind the client.
     os.environ.update({"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0", **FLAGS.get(mode, {})})
+    if store is not None:
+        os.environ.update(FLAGS["own"])  # the engine on Serve's own event loop, as `brood serve` has it
+        os.environ["PYTHONPATH"] = os.pathsep.join([TESTS, os.environ.get("PYTHONPATH", "")])  # of replicas
     import ray
     from ray import serve
     from ray.serve.config import HTTPOptions, ProxyLocation, gRPCOptions
@@ -124,11 +153,8 @@ def serve_on_ray(mode: str, http_port: int, grpc_port: int) -> tuple[int, int]:
         logging_config=quiet,
     )
 
-    async def method(self: object, request: ListModelsRequest) -> ListModelsResponse:
-        return await list_models(request)
-
-    proxied = type("Proxied", (), {METHOD: method})  # Serve finds it by the RPC's name
-    serve.run(serve.deployment(serve.ingress(build_application)(proxied), **options).bind())
+    target = nothing_behind_serve() if store is None else brood_behind_serve(store)
+    serve.run(serve.deployment(target, **options).bind())
     return _direct_ports() if mode == "direct" else (http_port, grpc_port)
 
 
@@ -137,6 +163,17 @@ def _direct_ports() -> tuple[int, int]:
     replica = next(p for p in psutil.Process().children(recursive=True) if "ServeReplica" in " ".join(p.cmdline()))
     ports = [connection.laddr.port for connection in replica.net_connections("inet") if connection.status == "LISTEN"]
     return next(p for p in ports if 30_000 <= p < 31_000), next(p for p in ports if 40_000 <= p < 41_000)
+
+
+async def _bare(http_port: int, grpc_port: int, store: str | None) -> object:
+    """Servers without Ray, which run as long as they are kept."""
+    if store is not None:
+        from bench.behind import serve_bare
+
+        return await serve_bare(store, http_port, grpc_port)
+    servers = OwnServers(http_port, grpc_port)
+    await servers.start()
+    return servers
 
 
 def stop_ray() -> None:
@@ -150,18 +187,19 @@ def stop_ray() -> None:
 
 def main() -> None:
     mode, http_port, grpc_port = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    store = sys.argv[4] if len(sys.argv) > 4 else None
     if mode == "bare":
         import uvloop
 
         async def run() -> None:
-            servers = OwnServers(http_port, grpc_port)
-            await servers.start()
+            kept = await _bare(http_port, grpc_port, store)  # as long as this runs
             print("ready", http_port, grpc_port, flush=True)
             await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+            del kept
             os._exit(0)
 
         uvloop.run(run())
-    print("ready", *serve_on_ray(mode, http_port, grpc_port), flush=True)
+    print("ready", *serve_on_ray(mode, http_port, grpc_port, store), flush=True)
     sys.stdin.read()  # until the pipe is closed
     stop_ray()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from brood_client._errors import BroodError, error_of, invalid
 
 FIRST_S = 0.5  # the longest wait after the first failure; doubled with each
 MOST_S = 8.0
+log = logging.getLogger("brood_client")
 LONGEST_HINT_S = 60.0  # who says to come back later than this is believed, and not waited for
 
 
@@ -72,4 +74,5 @@ class Attempts:
             raise error
         if self.until is not None and time.monotonic() + seconds >= self.until:
             raise error
+        log.info("trying again in %.2f s, after failure %d of %d: %s", seconds, self.failures, self.retries, error)
         return seconds

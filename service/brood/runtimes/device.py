@@ -21,6 +21,11 @@ class Device:
     number: int = 0  # among the GPUs that this process sees (CUDA_VISIBLE_DEVICES)
 
     @property
+    def name(self) -> str:
+        """As `parse_device` reads it."""
+        return f"{self.kind}:{self.number}" if self.number else self.kind
+
+    @property
     def is_gpu(self) -> bool:
         """Whether it has a memory of its own."""
         return self.kind != "cpu"

@@ -15,6 +15,7 @@ What a graph computes is written in its file, a JSON object:
   with ``bucket_dependent_from``, only in calls of at least so many rows.
 - ``fails_on``: the call fails when any row's input has that value, as a device error would.
 - ``wrong_shape_on``, said like ``fails_on``: every output is one row short, as a graph with a fixed size would be.
+- ``takes``: ``{"call_s": 0.04, "row_s": 0.001}``: a call takes so long, and no processor, as on a device of its own.
 - ``hangs_on``, said like ``fails_on``: the call calls `hang`, as a device that stopped answering would.
 """
 
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,11 @@ class _When(_Words):
     equals: float
 
 
+class _Takes(_Words):
+    call_s: float = 0.0
+    row_s: float = 0.0
+
+
 class _Description(_Words):
     outputs: dict[str, _Output]
     bucket_dependent: bool = False
@@ -58,6 +65,7 @@ class _Description(_Words):
     fails_on: _When | None = None
     wrong_shape_on: _When | None = None
     hangs_on: _When | None = None
+    takes: _Takes | None = None
 
 
 def hang() -> None:
@@ -79,6 +87,8 @@ class FakeGraph:
         rows, words = self._rows(inputs), self._description
         if _holds(words.hangs_on, inputs):
             hang()
+        if words.takes is not None:
+            time.sleep(words.takes.call_s + rows * words.takes.row_s)
         fails_on = words.fails_on
         if fails_on is not None and _holds(fails_on, inputs):
             raise RuntimeFailed(f"graph input {fails_on.input!r} is {fails_on.equals:g}: the fake fails on it")

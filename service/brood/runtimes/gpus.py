@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from brood.protocol.errors import BundleError
+from brood.runtimes.device import Device
 
 LIBRARY = "libcuda.so.1"
 NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
@@ -60,6 +61,22 @@ def visible_gpus() -> Sequence[Gpu]:
     except OSError:
         return []
     return gpus_of(driver)
+
+
+def gpu_of(device: Device, gpus: Sequence[Gpu]) -> Gpu:
+    """The one that a device is.
+
+    Args:
+        device: not the CPU.
+        gpus: that this process sees, in CUDA's order.
+
+    Raises:
+        BundleError: it is not among them.
+    """
+    if device.number >= len(gpus):
+        seen = ", ".join(f"{number}: {gpu.name}" for number, gpu in enumerate(gpus)) or "none"
+        raise BundleError(f"device {device.name!r}: this process sees no such GPU; it sees: {seen}", field="device")
+    return gpus[device.number]
 
 
 def gpus_of(driver: Any) -> list[Gpu]:

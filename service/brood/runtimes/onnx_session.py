@@ -12,8 +12,8 @@ from typing import Any
 from brood.protocol.errors import BundleError
 from brood.protocol.manifest import Graph
 from brood.runtimes.base import Placement, RuntimeOptions
-from brood.runtimes.device import Device, parse_device
-from brood.runtimes.gpus import Gpu, visible_gpus
+from brood.runtimes.device import parse_device
+from brood.runtimes.gpus import Gpu, gpu_of, visible_gpus
 from brood.runtimes.onnx_external import weights_dtype
 from brood.runtimes.onnx_graph import reason_of
 from brood.runtimes.onnx_providers import CUDA, PROVIDERS, TENSORRT, Providers, providers_for
@@ -66,7 +66,7 @@ def open_session(machine: Machine, content: bytes, spec: Graph, options: Runtime
     device = parse_device(options.device)
     _check_provider(options.device, PROVIDERS[device.kind], machine.ort.get_available_providers())
     if device.is_gpu:
-        options = _with_budget(options, _gpu(options.device, device, machine.gpus()))
+        options = _with_budget(options, gpu_of(device, machine.gpus()))
     providers, settings = providers_for(options, spec, content), _settings(machine, options)
     asked = providers[0][0]
     if device.is_gpu:
@@ -132,13 +132,6 @@ def _check_provider(device: str, provider: str, available: Sequence[str]) -> Non
             f"there are: {', '.join(available)}{extra}",
             field="device",
         )
-
-
-def _gpu(name: str, device: Device, gpus: Sequence[Gpu]) -> Gpu:
-    if device.number >= len(gpus):
-        seen = ", ".join(f"{number}: {gpu.name}" for number, gpu in enumerate(gpus)) or "none"
-        raise BundleError(f"device {name!r}: this process sees no such GPU; it sees: {seen}", field="device")
-    return gpus[device.number]
 
 
 def _with_budget(options: RuntimeOptions, gpu: Gpu) -> RuntimeOptions:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from brood.dataplane.naming import unknown
 from brood.protocol.errors import ModelNotFound
+from brood.runtimes.device import parse_device
+from brood.runtimes.gpus import gpu_of, visible_gpus
 from brood.serve.entrance import check_entrance, exporter_of
 from brood.serve.hosting import wanted_of
 from brood.serve.ports import find_ports
@@ -24,7 +26,7 @@ def launch(settings: Settings) -> None:
 
     Raises:
         PortInUse: one of the ports is taken; nothing has been started.
-        BundleError: the directory of bundles cannot be read; nothing has been started.
+        BundleError: the directory of bundles cannot be read, or there is no such GPU; nothing has been started.
         ModelNotFound: a name is no bundle of it; nothing has been started.
         KeysFileError, TlsError: the keys or the certificate cannot be used; nothing has been started.
         StartFailed: Ray or the application could not be started.
@@ -38,6 +40,7 @@ def launch(settings: Settings) -> None:
         with _run_directory() as directory:
             _supervise(settings, directory, wish)
         return
+    _check_devices(settings)
     _check_models(settings)
     ports = find_ports(
         settings.host, {"http": settings.http_port, "grpc": settings.grpc_port, "metrics": settings.metrics_port}
@@ -56,6 +59,14 @@ def _supervise(settings: Settings, directory: Path, wish: StopWish) -> None:
     from brood.serve.supervisor import Supervisor  # only now: Ray reads its variables when it is imported
 
     Supervisor(settings, directory, wish).run()
+
+
+def _check_devices(settings: Settings) -> None:
+    """On this machine alone, nobody will bring a GPU later: Ray would wait for one without an end."""
+    names = {group.device or settings.device for group in settings.groups}
+    for device in sorted(names | {settings.device}):
+        if (parsed := parse_device(device)).is_gpu:
+            gpu_of(parsed, visible_gpus())
 
 
 def _check_models(settings: Settings) -> None:

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from brood.cli import main
+from brood.runtimes import gpus
 from brood.settings import PREFIX, Settings
 from helpers.bundles import once_bundle
 
@@ -51,6 +52,23 @@ def test_a_wrong_option_is_a_usage_error(arguments: list[str], message: str) -> 
     result = serve(*arguments)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--device", "cuda"],
+        ["--topology", "split", "--generators", '[{"name": "fast", "device": "cuda", "num_gpus": 0.5}]'],
+    ],
+)
+def test_a_gpu_that_is_not_there_is_one_line_and_exit_code_1(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpus, "LIBRARY", "libcuda-of-a-machine-without.so")
+    result = serve(*arguments)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == "Error: device 'cuda': this process sees no such GPU; it sees: none\n"
 
 
 def test_a_taken_port_is_one_line_and_exit_code_1(tmp_path: Path, taken: int) -> None:

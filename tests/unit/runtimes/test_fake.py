@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from brood.protocol.errors import BundleError, RuntimeFailed
 from brood.protocol.manifest import Graph
+from brood.runtimes import fake
 from brood.runtimes.base import RuntimeOptions
 from brood.runtimes.fake import FakeGraph, load_fake
 from brood.runtimes.load import load_graphs
@@ -51,6 +53,14 @@ def spec() -> Graph:
 def rows(*values: float, scale: float = 0.0) -> dict[str, np.ndarray]:
     x = np.array([[value, -value] for value in values], np.float32)
     return {"x": x, "scale": np.full(len(values), scale, np.float32)}
+
+
+def test_a_call_takes_its_time_and_no_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(fake, "time", SimpleNamespace(sleep=slept.append))
+    outputs = graph(tmp_path, takes={"call_s": 2.0, "row_s": 0.5})(rows(2.0, 4.0, scale=10.0))
+    assert slept == [3.0]
+    assert len(outputs["y"]) == 2
 
 
 def test_a_sum_of_products_row_by_row(tmp_path: Path) -> None:
