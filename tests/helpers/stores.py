@@ -74,9 +74,9 @@ class _Files(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def served_over_http(root: Path) -> Iterator[tuple[str, list[str]]]:
-    """A directory behind HTTP: its URL, and the paths that are asked for."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=str(root))) as server:
+def served_over_http(root: Path, port: int = 0) -> Iterator[tuple[str, list[str]]]:
+    """A directory behind HTTP, on a port or any: its URL, and the paths that are asked for."""
+    with ThreadingHTTPServer(("127.0.0.1", port), partial(_Files, directory=str(root))) as server:
         asked: list[str] = []
         server.asked = asked  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ def config() -> None:
 
 @config.command()
 @click.option("--config", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML file")
+@click.option("--restart", is_flag=True, help="have all processes replaced, even if no setting has changed")
 @settings_options
-def render(file: Path | None, **flags: Any) -> None:
+def render(file: Path | None, restart: bool, **flags: Any) -> None:
     """Print the settings as a file for `serve deploy`, or for serveConfigV2 of a RayService.
 
     Settings are given as for `brood serve`. What is not given is not written: it is then as it is by default on the
@@ -29,4 +31,5 @@ def render(file: Path | None, **flags: Any) -> None:
     with one_line():
         from brood.serve.render import render as rendered
 
-        click.echo(rendered(settings), nl=False)
+        mark = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}" if restart else ""
+        click.echo(rendered(settings, mark), nl=False)

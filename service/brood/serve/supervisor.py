@@ -14,13 +14,14 @@ from typing import TypeVar
 from ray.exceptions import RayError
 from ray.serve.handle import DeploymentHandle
 
+from brood.serve.app import NAME
 from brood.serve.banner import Banner
 from brood.serve.clusters import check_deployed, cluster_of, deploy
 from brood.serve.errors import StartFailed
 from brood.serve.front import NodeStatus
 from brood.serve.logpipe import LogPipe
 from brood.serve.signals import StopWish
-from brood.serve.troubles import last_line
+from brood.serve.troubles import complaints, last_line
 from brood.settings import Settings
 
 T = TypeVar("T")
@@ -53,6 +54,7 @@ class Supervisor:
         self._cluster = cluster_of(settings, directory / "ray")
         self._wish = wish
         self._banner = Banner(settings, sys.stdout)
+        self._complaints: set[tuple[str, str]] = set()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="brood-ray")
 
     def run(self) -> None:
@@ -94,6 +96,7 @@ class Supervisor:
         while True:
             node = self._wait(self._thread.submit(_ask, handle))
             if node is None:
+                self._complain()
                 self._breathe()
                 continue
             for model in node.models:
@@ -103,6 +106,13 @@ class Supervisor:
             if node.loaded:
                 return node
             self._breathe()
+
+    def _complain(self) -> None:
+        """Say what Serve waits for, each thing once: room for a replica with ports, say, which may never come."""
+        for name, reason in self._wait(self._thread.submit(complaints, NAME)).items():
+            if (name, reason) not in self._complaints:
+                self._complaints.add((name, reason))
+                print(f"{name}: {reason}", file=sys.stderr, flush=True)
 
     def _wait(self, future: Future[T]) -> T:
         while not future.done():

@@ -10,13 +10,19 @@ SOUND = ("HEALTHY", "UPSCALING", "DOWNSCALING")  # states of deployments
 
 def troubles(app: str) -> dict[str, str]:
     """Of the generators of an application, by name: that there is no room for a worker, say. Blocks."""
+    found = complaints(app)
+    return {name.removeprefix(PREFIX): reason for name, reason in found.items() if name.startswith(PREFIX)}
+
+
+def complaints(app: str) -> dict[str, str]:
+    """The same of all deployments of an application, by their whole names. Blocks."""
     found = serve.status().applications.get(app)
     if found is None:
         return {}
     return {
-        name.removeprefix(PREFIX): last_line(each.message)
+        name: last_line(each.message)
         for name, each in sorted(found.deployments.items())
-        if name.startswith(PREFIX) and each.status not in SOUND and each.message.strip()
+        if each.status not in SOUND and each.message.strip()
     }
 
 
