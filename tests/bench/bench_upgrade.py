@@ -1,8 +1,9 @@
 """Upgrades under load: writes results/upgrade.json. About five minutes.
 
 A real Ray cluster of two nodes on this machine, changed as `serve deploy` changes it, and its model store, while
-requests arrive open loop (Poisson) through the SDK, over HTTP and gRPC, as whole answers and as streams. In turn, with
-the split topology: other settings; another release under the same settings (both times all workers and both ingresses
+requests arrive open loop (Poisson) through the SDK as it is by default, over HTTP and gRPC, as whole answers and as
+streams, by way of a load balancer that sends new connections to nodes whose /readyz says so. In turn, with the split
+topology: other settings; another release under the same settings (both times all workers and both ingresses
 are replaced); a new version of the model that is loaded and an old one that is unloaded. Then, with the colocated one,
 whose only replica hands its ports over: other settings. Each answer is held, byte by byte, against what the reference
 in this process gives for the version that it names.
@@ -21,8 +22,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,11 +40,12 @@ from brood.settings import Settings
 from brood_client import AsyncClient, BroodError
 from helpers.bundles import steps_bundle
 from helpers.cluster import Cluster
+from helpers.proxy import Line, laid
 from helpers.served import free_port
 
 RESULT = Path(__file__).parent / "results" / "upgrade.json"
 MODEL, N, STEPS, SEEDS = "steps", 8, 200, 8
-BEFORE_S, AFTER_S, PATIENCE_S = 5.0, 5.0, 300.0
+BEFORE_S, AFTER_S, LOOK_S, PATIENCE_S = 5.0, 5.0, 0.5, 300.0
 SPLIT: dict[str, Any] = {"topology": "split", "ingresses": 2, "generators": [{"name": "workers", "replicas": 2}]}
 COLOCATED: dict[str, Any] = {"topology": "colocated", "ingresses": 1}
 # What the second version computes in a step: x' = 0.25·x + u + 0.1·T_k, where the first has 0.5·x.
@@ -77,11 +79,17 @@ class Site:
     words: dict[str, Any]  # settings
     expected: dict[tuple[int, int], str]  # (version, seed) → digest
 
-    def url(self, number: int) -> str:
-        """HTTP and gRPC of both nodes, in turn; of the first alone while only that has ports."""
-        node = self.nodes[number // 2 % self.words["ingresses"]]
-        kind = ("http", "grpc")[number % 2]
-        return f"{kind}://{node}:{self.words[f'{kind}_port']}"
+    def there(self) -> tuple[str, ...]:
+        """Nodes that have ports."""
+        return self.nodes[: self.words["ingresses"]]
+
+    async def ready(self, node: str) -> bool:
+        """Whether a node says so."""
+        try:
+            async with httpx.AsyncClient(timeout=2) as http:
+                return (await http.get(f"http://{node}:{self.words['http_port']}/readyz")).status_code == 200
+        except httpx.TransportError:
+            return False
 
     async def deploy(self, mark: str = "", **words: Any) -> None:
         """Have Serve change to these settings; returns before it has."""
@@ -98,12 +106,36 @@ class Site:
         status = await asyncio.to_thread(self.cluster.ask, "status")
         if status.get("brood", {}).get("status") != "RUNNING":
             return False
-        async with httpx.AsyncClient(timeout=5) as http:
-            urls = {self.url(number) for number in range(4) if self.url(number).startswith("http:")}
-            try:
-                return all([(await http.get(f"{url}/readyz")).status_code == 200 for url in urls])
-            except httpx.TransportError:
-                return False
+        return all([await self.ready(node) for node in self.there()])
+
+
+class Balancer(Line):
+    """Gives each new connection to the next node that is ready, or, if it can be reached, to another.
+
+    Args:
+        site: the nodes.
+        port: theirs.
+    """
+
+    def __init__(self, site: Site, port: int) -> None:
+        super().__init__(f"{site.nodes[0]}:{port}")
+        self._site, self._to, self._turn = site, port, 0
+        self._ready: list[str] = []
+
+    async def watch(self) -> None:
+        """Ask nodes whether they are ready, again and again."""
+        while True:
+            self._ready = [node for node in self._site.there() if await self._site.ready(node)]
+            await asyncio.sleep(LOOK_S)
+
+    async def connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """See `Line.connected`."""
+        self._turn += 1
+        nodes = self._ready or list(self._site.there())
+        for node in nodes[self._turn % len(nodes) :] + nodes[: self._turn % len(nodes)]:
+            with suppress(OSError):
+                return await asyncio.open_connection(node, self._to)
+        raise ConnectionRefusedError
 
 
 async def eventually(look: Callable[[], Awaitable[bool]]) -> None:
@@ -136,33 +168,43 @@ async def one(site: Site, client: AsyncClient, number: int, tally: Tally) -> Non
 
 
 @asynccontextmanager
+async def callers(site: Site) -> AsyncIterator[Sequence[AsyncClient]]:
+    """One client over HTTP, one over gRPC, as they are by default."""
+    async with AsyncExitStack() as stack:
+        found = []
+        for kind in ("http", "grpc"):
+            balancer = await stack.enter_async_context(laid(Balancer(site, site.words[f"{kind}_port"])))
+            watching = asyncio.create_task(balancer.watch())
+            stack.callback(watching.cancel)
+            found.append(await stack.enter_async_context(AsyncClient(f"{kind}://127.0.0.1:{balancer.port}")))
+        yield found
+
+
+@asynccontextmanager
 async def pressure(site: Site, rate: float) -> AsyncIterator[Tally]:
     """Requests come as long as this lasts."""
     tally, running, rng = Tally(), set[asyncio.Task[None]](), np.random.default_rng(0)
     kept = Retries(tally.retried)
     log = logging.getLogger("brood_client")
-    log.addHandler(kept)
-    clients = [AsyncClient(site.url(number), retries=8) for number in range(4)]
 
-    async def load() -> None:
+    async def load(clients: Sequence[AsyncClient]) -> None:
         due = time.monotonic()
         while True:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            client = clients[tally.sent % len(clients)]
-            task = asyncio.create_task(one(site, client, tally.sent, tally))
+            task = asyncio.create_task(one(site, clients[tally.sent % len(clients)], tally.sent, tally))
             tally.sent += 1
             running.add(task)
             task.add_done_callback(running.discard)
             due += rng.exponential(1 / rate)
 
-    loading = asyncio.create_task(load())
-    await asyncio.sleep(BEFORE_S)
-    yield tally
-    await asyncio.sleep(AFTER_S)
-    loading.cancel()
-    await asyncio.gather(*running)
-    for client in clients:
-        await client.aclose()
+    log.addHandler(kept)
+    async with callers(site) as clients:
+        loading = asyncio.create_task(load(clients))
+        await asyncio.sleep(BEFORE_S)
+        yield tally
+        await asyncio.sleep(AFTER_S)
+        loading.cancel()
+        await asyncio.gather(*running)
     log.removeHandler(kept)
 
 
@@ -180,7 +222,7 @@ async def replaced(site: Site, mark: str = "", **words: Any) -> None:
 async def new_version(site: Site) -> None:
     """A second version comes into the store and is loaded; the first is unloaded. As `brood models` does it."""
     steps_bundle(Path(site.words["models"]), version=2, outputs=SECOND)
-    async with AsyncClient(site.url(0), retries=0) as client:
+    async with AsyncClient(f"http://{site.nodes[0]}:{site.words['http_port']}", retries=0) as client:
         await client.load_model(MODEL)
         await asyncio.sleep(AFTER_S)
         await client.unload_model(MODEL, 1)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
 
 CHUNK_BYTES = 65536
+L = TypeVar("L", bound="Line")
 
 
 class Line:
@@ -50,10 +52,18 @@ class Line:
         if (task := asyncio.current_task()) is not None:
             self._serving.add(task)
             task.add_done_callback(self._serving.discard)
-        other_reader, other_writer = await asyncio.open_connection(self._host, self._port)
+        try:
+            other_reader, other_writer = await self.connected()
+        except OSError:  # nobody is there
+            writer.transport.abort()
+            return
         self._writers |= {writer, other_writer}
         await asyncio.gather(self._pass(reader, other_writer), self._pass(other_reader, writer))
         self._writers -= {writer, other_writer}
+
+    async def connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection with the server."""
+        return await asyncio.open_connection(self._host, self._port)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -69,7 +79,13 @@ class Line:
 @asynccontextmanager
 async def line_to(target: str) -> AsyncGenerator[Line, None]:
     """A line to ``HOST:PORT``."""
-    line = Line(target)
+    async with laid(Line(target)) as line:
+        yield line
+
+
+@asynccontextmanager
+async def laid(line: L) -> AsyncGenerator[L, None]:
+    """A line, while it can be used."""
     server = await asyncio.start_server(line.serve, "127.0.0.1", 0)
     line.port = server.sockets[0].getsockname()[1]
     try:
