@@ -121,6 +121,25 @@ def test_selectors_find_the_pods_they_mean(path: Path) -> None:
         assert not any(labels.items() <= pod.items() for pod in tests), kind
 
 
+@pytest.mark.parametrize("monitor", ["pod", "service"])
+@pytest.mark.parametrize("mode", ["single", "cluster"])
+def test_scrapes_come_to_all_pods_with_an_exporter_and_to_no_others(monitor: str, mode: str) -> None:
+    objects = rendered(merged(OPEN, {"mode": mode, "metrics": {"monitor": monitor}}))
+    chosen = [each["spec"]["selector"]["matchLabels"] for each in of_kind(objects, "PodMonitor")]
+    chosen += [
+        each["spec"]["selector"]
+        for each in of_kind(objects, "Service")
+        if each["metadata"]["name"].endswith("-metrics")
+    ]
+    (selector,) = chosen
+    scraped = {
+        metadata["labels"].get("app.kubernetes.io/component")
+        for _, metadata, _ in pod_specs(objects)
+        if selector.items() <= metadata["labels"].items()
+    }
+    assert scraped == ({"server"} if mode == "single" else {"frontend", "generator"})
+
+
 @EXAMPLES
 def test_a_pod_has_longer_than_its_requests(path: Path) -> None:
     values = values_of(path)
@@ -186,8 +205,31 @@ def test_ports_of_the_service_are_named_as_kuberay_wants() -> None:
     for group in service["rayClusterConfig"]["workerGroupSpecs"]:
         (container,) = group["template"]["spec"]["containers"]
         assert {port["name"] for port in container["ports"]} == {"serve", "serve-grpc", "metrics"}
-    ports = {port["name"]: port["targetPort"] for port in service["serveService"]["spec"]["ports"]}
-    assert ports == {"serve": 8000, "serve-grpc": 9000}
+    assert service["serveService"]["spec"]["ports"] == [{"name": "serve", "port": 8000}]
+
+
+def test_callers_come_to_pods_that_answer_them_and_to_no_others() -> None:
+    objects = rendered(CLUSTER)
+    selector = only(objects, "Service")["spec"]["selector"]
+    chosen = {
+        metadata["labels"]["app.kubernetes.io/component"]: spec["containers"][0]["readinessProbe"]
+        for _, metadata, spec in pod_specs(objects)
+        if selector.items() <= metadata["labels"].items()
+    }
+    assert chosen == {"frontend": {"grpc": {"port": 9000}, "periodSeconds": 5, "timeoutSeconds": 2}}
+
+
+@pytest.mark.parametrize(("frontends", "places"), [(1, 2), (3, 1)])
+def test_there_is_room_for_a_change_in_place(frontends: int, places: int) -> None:
+    service = only(rendered(merged(CLUSTER, {"cluster": {"frontends": {"replicas": frontends}}})), "RayService")["spec"]
+    (offered,) = [
+        json.loads(group["rayStartParams"]["resources"].strip("'"))
+        for group in service["rayClusterConfig"]["workerGroupSpecs"]
+        if group["groupName"] == "frontends"
+    ]
+    assert offered == {"brood-frontend": places}
+    settings = Settings.model_validate(yaml.safe_load(service["serveConfigV2"])["applications"][0]["args"])
+    assert [group.surge for group in settings.generators] == [0]
 
 
 def test_groups_place_what_is_meant_for_them() -> None:

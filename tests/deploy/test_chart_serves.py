@@ -20,6 +20,7 @@ from helpers.served import Served, eventually, free_port
 
 pytestmark = pytest.mark.ray
 READY_S = 200.0  # until nodes have joined and replicas have started, on a machine with few cores
+FIVE = {"model": "glyphs-vae", "n": 5}
 NAMES = {"models": {"names": ["glyphs-vae"]}}
 FROM_POD = ("BROOD_METRICS_DIR", "BROOD_CACHE_DIR", "BROOD_HTTP_PORT", "BROOD_GRPC_PORT", "BROOD_METRICS_PORT")
 
@@ -39,8 +40,9 @@ def test_the_command_line_of_a_pod_serves(tmp_path: Path) -> None:
     try:
         with Client(f"http://127.0.0.1:{server.http_port}") as client:
             assert len(client.generate("glyphs-vae", n=2, seed=1).samples) == 2
-        told = httpx.get(f"http://127.0.0.1:{server.metrics_port}/metrics").text
-        assert 'brood_samples_total{model="glyphs-vae",operation="generate"} 2.0' in told
+        metrics = f"http://127.0.0.1:{server.metrics_port}/metrics"
+        line = 'brood_samples_total{model="glyphs-vae",operation="generate"} 2.0'
+        eventually(lambda: line in httpx.get(metrics).text, READY_S)
     finally:
         server.end()
 
@@ -98,3 +100,9 @@ def test_the_application_is_deployed_and_answers(
         return 'brood_samples_total{model="glyphs-vae",operation="generate"} 10.0' in text
 
     eventually(told, READY_S)
+
+    # A change of settings finds room on the same nodes.
+    application["args"]["max_n"] = 3
+    cluster.ask("deploy", json.dumps(config))
+    eventually(lambda: httpx.post(f"{url}/v1/generations", json=FIVE).status_code == 400, READY_S)
+    eventually(lambda: cluster.ask("status")["brood"]["status"] == "RUNNING", READY_S)

@@ -38,6 +38,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         merged(OPEN, {"models": {"claim": "models"}}),
         r"models\.claim: has no meaning with models\.source image",
     ),
+    "credentials for no URL": (
+        merged(OPEN, {"models": {"urlSecret": "models-access"}}),
+        r"models\.urlSecret: has no meaning with models\.source image",
+    ),
     "scrapes without a key": (
         {"access": {"keysSecret": {"name": "keys"}}, "metrics": {"monitor": "pod"}},
         r"metrics\.keySecret\.name: with access\.keysSecret scrapes need",

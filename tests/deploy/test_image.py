@@ -51,8 +51,8 @@ def test_it_serves_and_is_scraped(container: str) -> None:
     eventually(lambda: asked(f"{at(container, 8000)}/readyz"), START_S)
     with Client(at(container, 8000)) as client:
         assert len(client.generate("glyphs-vae", n=3, seed=7).samples) == 3
-    told = asked(f"{at(container, 9464)}/metrics")
-    assert 'brood_samples_total{model="glyphs-vae",operation="generate"} 3.0' in told
+    line = 'brood_samples_total{model="glyphs-vae",operation="generate"} 3.0'
+    eventually(lambda: line in asked(f"{at(container, 9464)}/metrics"), START_S)
 
 
 def test_it_is_nobody_and_has_no_tools(container: str) -> None:

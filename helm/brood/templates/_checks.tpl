@@ -22,6 +22,9 @@
 {{- if and .Values.models.url (ne .Values.models.source "url") -}}
 {{- fail (printf "models.url: has no meaning with models.source %s" .Values.models.source) -}}
 {{- end -}}
+{{- if and .Values.models.urlSecret (ne .Values.models.source "url") -}}
+{{- fail (printf "models.urlSecret: has no meaning with models.source %s" .Values.models.source) -}}
+{{- end -}}
 {{- if and (ne .Values.metrics.monitor "none") .Values.access.keysSecret.name (not .Values.metrics.keySecret.name) -}}
 {{- fail "metrics.keySecret.name: with access.keysSecret scrapes need an API key of scope metrics" -}}
 {{- end -}}

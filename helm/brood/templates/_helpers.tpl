@@ -36,9 +36,13 @@ app.kubernetes.io/part-of: {{ include "brood.name" . }}
 {{/* Which pods answer callers. */}}
 {{- define "brood.serving" -}}
 {{ include "brood.everyPod" . }}
-{{- if eq .Values.mode "single" }}
-app.kubernetes.io/component: server
-{{- end }}
+app.kubernetes.io/component: {{ ternary "server" "frontend" (eq .Values.mode "single") }}
+{{- end -}}
+
+{{/* Which pods have an exporter: not the head of a Ray cluster, on which KubeRay calls another port "metrics". */}}
+{{- define "brood.exporting" -}}
+{{ include "brood.everyPod" . }}
+exporter: brood
 {{- end -}}
 
 {{- define "brood.image" -}}

@@ -48,6 +48,9 @@ topologySpreadConstraints:
 {{- define "brood.podLabels" -}}
 {{ include "brood.everyPod" .root }}
 app.kubernetes.io/component: {{ .component }}
+{{- if ne .component "head" }}
+exporter: brood
+{{- end }}
 {{- with .root.Values.pods.labels }}
 {{ toYaml . }}
 {{- end }}
@@ -72,6 +75,17 @@ capabilities: {drop: [ALL]}
 - {name: serve, containerPort: 8000}
 - {name: serve-grpc, containerPort: 9000}
 - {name: metrics, containerPort: 9464}
+{{- end -}}
+
+{{/* Whether callers are answered: by gRPC's own health service where the kubelet speaks it, which is without TLS. */}}
+{{- define "brood.readiness" -}}
+{{- if .Values.tls.clientCaSecret -}}
+{tcpSocket: {port: serve-grpc}, periodSeconds: 5}
+{{- else if .Values.tls.secret -}}
+{httpGet: {path: /readyz, port: serve, scheme: HTTPS}, periodSeconds: 5}
+{{- else -}}
+{grpc: {port: 9000}, periodSeconds: 5, timeoutSeconds: 2}
+{{- end -}}
 {{- end -}}
 
 {{- define "brood.mounts" -}}

@@ -80,6 +80,7 @@ applications:
           device: {{ .device | default "cpu" }}
           threads: {{ include "brood.cores" .resources.limits.cpu }}
           resources: {brood-{{ .name }}: 1}
+          surge_percent: 0  # a pod has place for one worker
           {{- with .gpus }}
           num_gpus: {{ . }}
           {{- end }}
