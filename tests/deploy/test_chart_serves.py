@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def test_the_command_line_of_a_pod_serves(tmp_path: Path) -> None:
         server.end()
 
 
-def ready(url: str) -> bool:
+def answers(url: str) -> bool:
     try:
         return httpx.get(url).status_code == 200
     except httpx.HTTPError:
@@ -72,7 +73,11 @@ def nodes(service: dict[str, Any]) -> Iterator[tuple[Cluster, dict[str, str]]]:
         for number, group in enumerate(service["rayClusterConfig"]["workerGroupSpecs"], start=2):
             addresses[group["groupName"]] = f"{net}.{number}"
             resources = group["rayStartParams"]["resources"].strip("'")
-            cluster.add(f"{net}.{number}", f"--resources={resources}")
+            probed = free_port(f"{net}.{number}")
+            cluster.add(f"{net}.{number}", f"--resources={resources}", f"--dashboard-agent-listen-port={probed}")
+            (container,) = group["template"]["spec"]["containers"]
+            probe = f"http://{net}.{number}:{probed}{container['livenessProbe']['httpGet']['path']}"
+            eventually(partial(answers, probe), READY_S)
         yield cluster, addresses
 
 
@@ -88,7 +93,7 @@ def test_the_application_is_deployed_and_answers(
     application["args"] |= {**ports, **own, "host": "node"}
     cluster.ask("deploy", json.dumps(config))
     url = f"http://{addresses['frontends']}:{ports['http_port']}"
-    eventually(lambda: ready(f"{url}/-/healthz"), READY_S)
+    eventually(lambda: answers(f"{url}/readyz"), READY_S)
     with Client(url) as client:
         assert len(client.generate("glyphs-vae", n=5, seed=1).samples) == 5
     with Client(f"grpc://{addresses['frontends']}:{ports['grpc_port']}") as client:

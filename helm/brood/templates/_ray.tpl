@@ -20,8 +20,8 @@ resources: {{ include "brood.resources" .group }}
 securityContext: {{- include "brood.containerSecurity" $root | nindent 2 }}
 volumeMounts: {{- include "brood.mounts" $root | nindent 2 }}
 {{- end }}
+{{- /* Ray's agent on each node; on the head it looks at the cluster's state as well. */}}
 {{- define "brood.rayletProbe" }}
-exec:
-  command: [python3, -c, "import urllib.request as r; r.urlopen('http://127.0.0.1:52365/api/local_raylet_healthz', timeout=3)"]
+httpGet: {path: /api/healthz, port: 52365}
 timeoutSeconds: 10
 {{- end }}
