@@ -9,7 +9,7 @@ BroodError
 │   ├── MethodNotAllowed         the address exists, the verb does not
 │   ├── NotAcceptable            the answer cannot be given in the form asked for
 │   ├── UnsupportedMediaType     the body is not in a form that is read
-│   ├── PayloadTooLarge          the body is larger than the limit
+│   ├── PayloadTooLarge          body or headers are larger than the limit
 │   ├── RequestTimeout           the body came too slowly
 │   ├── IdempotencyConflict      the idempotency key was used for another request
 │   ├── HostRefused              the Host header names another machine
@@ -111,7 +111,7 @@ class UnsupportedMediaType(RequestError):
 
 
 class PayloadTooLarge(RequestError):
-    """The body is larger than the limit."""
+    """Body or headers are larger than the limit."""
 
 
 class RequestTimeout(RequestError):

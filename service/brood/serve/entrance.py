@@ -95,7 +95,7 @@ def scrape_check(gate: Gate, hosts: frozenset[str] | None) -> Check:
 
     def check(host: str | None, authorization: str | None, api_key: str | None) -> None:
         if hosts is not None:
-            check_host(host, hosts)
+            check_host([] if host is None else [host], hosts)
         gate.enter("metrics", authorization, api_key)
 
     return check

@@ -210,11 +210,10 @@ def _same(content: Any) -> Any:
 def _in_time(call: InferCall, context: Context) -> InferCall:
     """The call with the earlier of its own timeout and the transport's."""
     left_s: float | None = context.time_remaining()
-    own = call.parameters.get("timeout")
-    if left_s is None or left_s > DAY_S or (own is not None and type(own) is not int):
+    own = call.parameters.get("timeout", 0)
+    if left_s is None or left_s > DAY_S or type(own) is not int or own < 0:  # what is wrong is refused where it is read
         return call
     if left_s <= 0:
         raise DeadlineExceeded("the call's deadline had passed when it arrived")
     left_us = max(1, int(left_s * 1e6))
-    timeout = min(left_us, own) if isinstance(own, int) and own > 0 else left_us
-    return replace(call, parameters={**call.parameters, "timeout": timeout})
+    return replace(call, parameters={**call.parameters, "timeout": min(left_us, own or left_us)})

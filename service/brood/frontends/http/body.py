@@ -89,7 +89,7 @@ async def read_body(
     """
     announced = headers.get("content-length")
     if announced is not None and int(announced) > limit:
-        raise _too_large(f"{announced} bytes", limit)
+        raise _too_large(f"{announced} bytes, more", limit)
     idle, total = (math.inf if bound is None else bound for bound in (idle_s, total_s))
     body = bytearray()
     clock = asyncio.get_running_loop().time
@@ -116,12 +116,12 @@ async def _chunk(receive: Receive, room: int, limit: int) -> _Chunk:
         raise Cancelled("the caller went away while sending")
     content: bytes = message.get("body", b"")
     if len(content) > room:
-        raise _too_large("it", limit)
+        raise _too_large("more", limit)
     return _Chunk(content, message.get("more_body", False))
 
 
-def _too_large(what: str, limit: int) -> PayloadTooLarge:
-    return PayloadTooLarge(f"the body is too large: {what} of at most {limit} bytes")
+def _too_large(found: str, limit: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"the body is too large: {found} than allowed; allowed: {limit} bytes")
 
 
 def parse(body: bytes) -> HttpGenerateRequest:

@@ -46,7 +46,7 @@ class Border:
 
         try:
             if self._hosts is not None:
-                check_host(first(headers, b"host"), self._hosts)
+                check_host([value.decode("latin-1") for key, value in headers if key == b"host"], self._hosts)
             await self._app(scope, receive, send_named)
         except asyncio.CancelledError as error:
             # The server cancels what outlives its grace when it stops; this is the outermost frame of that task.

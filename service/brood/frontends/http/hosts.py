@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from brood.access.exposure import is_loopback
 from brood.protocol.errors import HostRefused, show
@@ -24,13 +24,13 @@ def in_authority(host: str) -> str:
     return f"[{host}]" if ":" in host else host.lower()
 
 
-def check_host(header: str | None, names: Collection[str]) -> None:
-    """Let a request pass whose Host header has one of the names, with any port.
+def check_host(given: Sequence[str], names: Collection[str]) -> None:
+    """Let a request pass whose one Host header has one of the names, with any port.
 
     Raises:
-        HostRefused: it has another, or there is none.
+        HostRefused: it has another, there is none, or there are several (RFC 9112 section 3.2).
     """
-    parts = FORM.fullmatch(header.lower()) if header is not None else None
+    parts = FORM.fullmatch(given[0].lower()) if len(given) == 1 else None
     if parts is None or parts[1] not in names:
-        offered = ", ".join(sorted(names))
-        raise HostRefused(f"Host: {show(header)} is not a name of this server; allowed: {offered}", field="Host")
+        found = f"{show(given[0])} is not a name of this server" if len(given) == 1 else f"{len(given)} were sent"
+        raise HostRefused(f"Host: {found}; allowed: one of {', '.join(sorted(names))}", field="Host")

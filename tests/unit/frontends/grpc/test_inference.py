@@ -197,6 +197,14 @@ async def test_cancelling_a_call_cancels_what_it_asked_for(
     assert (await ends.next())[3] == "cancelled"
 
 
+@pytest.mark.parametrize("timeout", [-1, 1.5, True, "soon"])
+async def test_a_wrong_timeout_is_refused_beside_a_deadline_too(
+    stub: GRPCInferenceServiceAsyncStub, timeout: float | str
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError, match=r"parameters\.timeout: .* allowed: a whole number from 0 on"):
+        await stub.ModelInfer(asked(timeout=timeout), timeout=60)
+
+
 @pytest.mark.parametrize("timeout", [None, 5_000_000, 3_600_000_000])
 async def test_the_earlier_deadline_counts(
     stub: GRPCInferenceServiceAsyncStub, backend: FakeBackend, timeout: int | None

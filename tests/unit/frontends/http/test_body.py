@@ -35,7 +35,7 @@ async def test_one_chunk() -> None:
 
 async def test_an_announced_length_is_refused_before_anything_is_read() -> None:
     chunks = Chunks(b"abcde")
-    with pytest.raises(PayloadTooLarge, match="5 bytes of at most 4 bytes"):
+    with pytest.raises(PayloadTooLarge, match="5 bytes, more than allowed; allowed: 4 bytes"):
         await read_body(Headers({"content-length": "5"}), chunks.receive, 4)
     assert chunks.taken == 0
 

@@ -97,6 +97,14 @@ async def test_foreign_names(host: str) -> None:
     await service.close()
 
 
+async def test_a_second_host_is_refused_whatever_it_says() -> None:
+    service = Service(hosts=frozenset({"localhost"}))
+    response = await service.client.get("/healthz", headers=[("host", "localhost"), ("host", "localhost")])
+    assert response.status_code == 421
+    assert error_of(response)["message"] == "Host: 2 were sent; allowed: one of localhost"
+    await service.close()
+
+
 async def test_any_name_where_none_is_configured(service: Service) -> None:
     assert (await service.client.get("/healthz", headers={"host": "brood.example"})).status_code == 200
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -61,4 +62,88 @@ async def test_whoever_has_said_what_it_wants_is_let_be(port: int, monkeypatch: 
             assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(reader.read(1), 3 * heads.HEAD_S)
+    writer.close()
+
+
+MANY = heads.HEAD_BYTES + 1
+CHUNKED = b"POST /v1/generations HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+AWAITED = CHUNKED.replace(b"\r\n\r\n", b"\r\nContent-Type: application/json\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        GET + b"X: " + b"y" * MANY,  # one header without an end
+        GET + b"X: " + b"y" * MANY + b"\r\n\r\n",
+        GET + b"X: y\r\n" * MANY,  # many
+        b"GET /" + b"y" * MANY,
+        AWAITED + b"1\r\nx\r\n0\r\n" + b"X: y\r\n" * MANY,  # trailers
+        AWAITED + b"1\r\nx\r\n0\r\nX: " + b"y" * 8 * MANY,
+        AWAITED + b"1;" + b"y" * 8 * MANY,  # an extension of a chunk
+    ],
+)
+async def test_headers_have_an_end(port: int, sent: bytes) -> None:
+    head, _, body = (await rest(port, sent)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 413 ")
+    assert b"connection: close" in head
+    error = json.loads(body)["error"]
+    assert (error["code"], error["message"]) == (
+        "payload_too_large",
+        f"the headers are too large; allowed: {heads.HEAD_BYTES} bytes in all",
+    )
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x00\xa5",  # a client that speaks TLS
+        b"BREW /pot HTTP/1.1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        CHUNKED + b"-1\r\n",
+        GET + b"X: a\0b\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_refused_in_our_own_form(port: int, sent: bytes) -> None:
+    head, _, body = (await rest(port, sent)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/json" in head
+    assert json.loads(body)["error"]["code"] == "invalid_argument"
+
+
+async def test_nothing_is_written_into_an_answer_that_is_owed(port: int) -> None:
+    answers = await rest(port, GET + b"\r\n" + b"nonsense\r\n\r\n")
+    assert b" 400 " not in answers
+
+
+async def test_large_bodies_are_no_headers(port: int) -> None:
+    content = b"x" * 4 * heads.HEAD_BYTES
+    body = b"%x\r\n%b\r\n" % (len(content), content)
+    answer = await rest(port, CHUNKED + 3 * body + b"0\r\n\r\n" + GET + b"Connection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 415 ")  # it says no type
+    assert answer.count(b"HTTP/1.1 200 ") == 1  # and what follows is read as the next request
+
+
+async def test_trailers_are_not_taken_for_headers(port: int) -> None:
+    trailer = b"1\r\nx\r\n0\r\nContent-Type: application/json\r\n\r\n"
+    answer = await rest(port, CHUNKED + trailer + GET + b"Connection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 415 ")
+    assert b" 200 " in answer
+
+
+async def test_a_body_that_nobody_waits_for_has_an_end(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "LINGER_S", 0.02)
+    answer = await rest(port, CHUNKED + b"1\r\nx\r\n")
+    assert answer.startswith(b"HTTP/1.1 415 ")
+
+
+async def test_after_such_a_body_silence_has_an_end_too(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(PATIENCE_S):
+        writer.write(CHUNKED + b"1\r\nx\r\n")
+        await reader.readuntil(b"}}")
+        monkeypatch.setattr(heads, "SILENT_S", 0.02)
+        writer.write(b"0\r\n\r\n")
+        assert await reader.read() == b""
     writer.close()
