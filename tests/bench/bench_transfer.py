@@ -207,7 +207,7 @@ def main() -> None:
         target = f"127.0.0.1:{server.grpc_port}"
         url = f"http://127.0.0.1:{server.http_port}"
         with (
-            httpx.Client(base_url=url, timeout=TIMEOUT_S) as client,
+            httpx.Client(base_url=url, timeout=TIMEOUT_S, headers={"Accept-Encoding": "identity"}) as client,
             grpc.insecure_channel(target, UNLIMITED) as channel,
         ):
             calls = {

@@ -17,7 +17,7 @@ from brood.access.gate import Gate, open_gate
 from brood.dataplane.plane import DataPlane
 from brood.frontends.grpc.server import GrpcOptions, build_server
 from brood.frontends.http.app import HttpOptions, build_app
-from brood.frontends.http.heads import PatientProtocol
+from brood.frontends.http.connections import PatientProtocol
 from brood.frontends.http.hosts import in_authority, own_names
 from brood.frontends.tls import Tls, grpc_credentials, server_context
 

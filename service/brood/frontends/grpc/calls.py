@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeVar
@@ -12,9 +13,11 @@ from google.protobuf.message import DecodeError, Message
 from brood.dataplane.ids import request_id_of
 from brood.frontends.grpc.errors import details_of, status_of, trailers_of
 from brood.observe.trace import begin, trace_of
-from brood.protocol.errors import BroodError, Internal, InvalidArgument
+from brood.protocol.errors import BroodError, Cancelled, Internal, InvalidArgument
 
 logger = logging.getLogger(__name__)
+
+STALL_S = 60.0  # who takes no message for so long is gone: finished samples wait for it in memory
 
 Context = grpc.aio.ServicerContext[bytes, Any]
 Asked = TypeVar("Asked")
@@ -54,6 +57,19 @@ def parsed(kind: type[Kind], content: bytes) -> Kind:
         return kind.FromString(content)
     except DecodeError as error:
         raise InvalidArgument(f"the request is not a {kind.DESCRIPTOR.full_name} message") from error
+
+
+async def send(context: Context, message: Any) -> None:
+    """Send one message of a stream, and wait until there is room for the next.
+
+    Raises:
+        Cancelled: the caller keeps the connection and takes nothing any more.
+    """
+    try:
+        async with asyncio.timeout(STALL_S):
+            await context.write(message)
+    except TimeoutError as error:
+        raise Cancelled(f"the caller took nothing for {STALL_S:g} s") from error
 
 
 def request_id_in(context: Context) -> str:

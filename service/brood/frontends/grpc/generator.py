@@ -24,7 +24,7 @@ from brood.frontends.grpc.answers import (
     response_s,
     sample_message,
 )
-from brood.frontends.grpc.calls import Context, guarded, metadata_in, parsed
+from brood.frontends.grpc.calls import Context, guarded, metadata_in, parsed, send
 from brood.frontends.grpc.models import model_message
 from brood.protocol.errors import BroodError, DeadlineExceeded, Internal, PayloadTooLarge, invalid
 from brood.protocol.events import Accepted, Done, Event, Failed, Preview, Progress, Sample
@@ -84,7 +84,7 @@ class Generator:
         translate = _Stream(self._plane, request.output).message
         async with aclosing(self._plane.generate(_in_time(request, context), request_id, PROTOCOL)) as events:
             async for event in events:
-                await context.write(await translate(event))
+                await send(context, await translate(event))
 
     async def cancel(self, request: pb.CancelRequest, context: Context, request_id: str) -> pb.CancelResponse:
         """End a generation."""

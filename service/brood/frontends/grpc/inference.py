@@ -12,7 +12,7 @@ import grpc
 from google.protobuf.message import Message
 
 from brood.dataplane import DataPlane
-from brood.frontends.grpc.calls import Context, guarded, parsed
+from brood.frontends.grpc.calls import Context, guarded, parsed, send
 from brood.frontends.grpc.inference_messages import answer_message, answer_s, call_of, call_s, document_message
 from brood.frontends.grpc.inference_stream import InferStream
 from brood.frontends.oip import (
@@ -87,7 +87,7 @@ class InferenceService:
                 async for answer in found:
                     yield await self._plane.offload.run(answer_s(self._size(answer)), answer_message, answer)
 
-        await InferStream(self._read, answers, request_id).run(requests, context.write)
+        await InferStream(self._read, answers, request_id).run(requests, partial(send, context))
 
     async def server_live(self, request: pb.ServerLiveRequest) -> pb.ServerLiveResponse:
         """Whether the server runs."""

@@ -75,7 +75,7 @@ def answer_message(answer: InferAnswer) -> pb.ModelInferResponse:
             pb.ModelInferResponse.InferOutputTensor(name=each.name, datatype=each.datatype, shape=each.shape)
             for each in answer.outputs
         ],
-        raw_output_contents=[to_raw(each) for each in answer.outputs],
+        raw_output_contents=[bytes(to_raw(each)) for each in answer.outputs],
     )
 
 

@@ -42,13 +42,16 @@ class InferStream:
         """Answer until the caller has no more requests. Cancelling this cancels what runs.
 
         Raises:
-            BroodError: the caller may send no more; what it had sent before is answered.
+            BroodError: the caller may send no more; what it had sent before is answered. Or as ``write`` raises.
         """
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._take(requests, group))
-            while (turn := await self._turns.get()) is not None:
-                while (message := await turn.get()) is not None:
-                    await write(message.SerializeToString())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._take(requests, group))
+                while (turn := await self._turns.get()) is not None:
+                    while (message := await turn.get()) is not None:
+                        await write(message.SerializeToString())
+        except ExceptionGroup as failed:  # of one: no task raises
+            raise failed.exceptions[0] from failed
         if self._failure is not None:
             raise self._failure
 

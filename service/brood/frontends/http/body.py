@@ -97,12 +97,15 @@ async def read_body(
     try:
         async with asyncio.timeout(min(idle, total)) as timer:
             while (chunk := await _chunk(receive, limit - len(body), limit)).more:
-                body += chunk.content
+                body += chunk.content  # a bytearray grows in place
                 timer.reschedule(min(clock() + idle, start + total))
     except TimeoutError as error:
         text = f"the body did not come: {len(body)} bytes so far; allowed: {idle:g} s without any, {total:g} s in all"
         raise RequestTimeout(text) from error
-    return bytes(body) + chunk.content if body else chunk.content
+    if not body:
+        return chunk.content
+    body += chunk.content
+    return bytes(body)
 
 
 class _Chunk(NamedTuple):

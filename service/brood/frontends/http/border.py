@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,6 +14,9 @@ from brood.frontends.http.errors import error_response, foreign
 from brood.frontends.http.hosts import check_host
 from brood.observe.trace import Trace, begin, trace_of
 from brood.protocol.errors import BroodError, Internal, NotReady
+
+# Of an answer at a time: what nobody has taken is in memory once, and not in the transport's buffer again.
+PIECE_BYTES = 2**18
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +45,8 @@ class Border:
             if message["type"] == "http.response.start":
                 started = True
                 message["headers"] = [*message["headers"], *named]
-            await send(message)
+            for piece in pieces(message):
+                await send(piece)
 
         try:
             if self._hosts is not None:
@@ -58,6 +62,17 @@ class Border:
                 raise
             told = error_response(known(error, scope, request_id), request_id, error, scope["path"])
             await told(scope, receive, send_named)
+
+
+def pieces(message: Message) -> Iterator[Message]:
+    """A message; a large body bit by bit, each when the one before was taken by the transport."""
+    body = message.get("body", b"")
+    if len(body) <= PIECE_BYTES:
+        yield message
+        return
+    for end in range(PIECE_BYTES, len(body) + PIECE_BYTES, PIECE_BYTES):
+        more = end < len(body) or message.get("more_body", False)
+        yield {**message, "body": body[end - PIECE_BYTES : end], "more_body": more}
 
 
 def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:

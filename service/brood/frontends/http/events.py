@@ -26,16 +26,11 @@ from brood.protocol.requests import OutputChoice
 
 PING = b": ping\n\n"
 PING_EVERY_S = 15.0  # proxies take a connection that is silent for longer, often 60 s, for dead
-STALL_S = 60.0  # who takes nothing for so long is gone: finished samples wait for it in memory
 HEADERS = (
     (b"content-type", MEDIA_TYPES["events"].encode()),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # what some proxies need to be told to pass events on as they come
 )
-
-
-class Stalled(Exception):
-    """The caller keeps the connection and takes nothing any more."""
 
 
 class Told(NamedTuple):
@@ -71,7 +66,6 @@ class EventAnswer:
         events: the others.
         teller: puts them into words.
         ping_every_s: between comments that keep proxies awake.
-        stall_s: how long the caller may take nothing.
     """
 
     def __init__(
@@ -81,10 +75,9 @@ class EventAnswer:
         events: AsyncGenerator[Event, None],
         teller: Teller,
         ping_every_s: float = PING_EVERY_S,
-        stall_s: float = STALL_S,
     ) -> None:
         self._plane, self._first, self._events, self._teller = plane, first, events, teller
-        self._ping_every_s, self._stall_s = ping_every_s, stall_s
+        self._ping_every_s = ping_every_s
         self._id = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,8 +88,6 @@ class EventAnswer:
             try:
                 with suppress(Cancelled), until_disconnect(receive, after_s=0.0, gone=self._cancel):
                     await self._send_all(scope, send)
-            except Stalled:
-                return  # an answer without an end: the server closes the connection
             except asyncio.CancelledError:
                 # The server cancels what outlives its grace when it stops; nothing but the border stands outside.
                 await self._fail(send, NotReady("the server stopped before this was finished"))
@@ -109,8 +100,6 @@ class EventAnswer:
             await self._send_event(send, self._first)
             async for event in self._events:
                 await self._send_event(send, event)
-        except Stalled:
-            raise
         except Exception as error:
             await self._fail(send, known(error, scope, scope["state"]["request_id"]))
 
@@ -132,11 +121,7 @@ class EventAnswer:
     async def _send(self, send: Send, name: str, content: bytes) -> None:
         chunk = b"event: %b\nid: %d\ndata: %b\n\n" % (name.encode(), self._id, content)
         self._id += 1
-        try:
-            async with asyncio.timeout(self._stall_s):
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        except TimeoutError as error:
-            raise Stalled from error
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
     async def _ping(self, send: Send) -> None:
         while True:

@@ -73,13 +73,13 @@ def from_values(name: str, datatype: object, shape: object, values: object) -> T
     return Tensor(name, kind, array.reshape(dims))
 
 
-def to_raw(tensor: Tensor) -> bytes:
-    """The bytes of a tensor; the inverse of `from_raw`."""
+def to_raw(tensor: Tensor) -> Raw:
+    """The bytes of a tensor, those in its array where that has them; the inverse of `from_raw`."""
     if tensor.datatype == BYTES:
         return b"".join(LENGTH.pack(len(item)) + item for item in tensor.array.ravel())
     if tensor.datatype == BF16:
         return (np.ascontiguousarray(tensor.array, "<f4").view("<u4") >> 16).astype("<u2").tobytes()
-    return np.ascontiguousarray(tensor.array, NUMPY[tensor.datatype]).tobytes()
+    return np.ascontiguousarray(tensor.array, NUMPY[tensor.datatype]).reshape(-1).view(np.uint8).data
 
 
 def to_values(tensor: Tensor) -> list[Any]:

@@ -7,7 +7,7 @@ import re
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from brood.frontends.http.border import Border
+from brood.frontends.http.border import PIECE_BYTES, Border, pieces
 from helpers.http import JSON, Service, error_of
 
 
@@ -170,3 +170,13 @@ async def test_a_request_cancelled_by_the_server_is_told_so() -> None:
     await task
     assert sent[0]["status"] == 503
     assert b'"not_ready"' in sent[1]["body"]
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES])
+@pytest.mark.parametrize("more", [False, True])
+def test_large_answers_go_out_in_pieces(size: int, more: bool) -> None:
+    body = bytes(number % 251 for number in range(size))
+    sent = list(pieces({"type": "http.response.body", "body": body, "more_body": more}))
+    assert b"".join(piece["body"] for piece in sent) == body
+    assert all(len(piece["body"]) <= PIECE_BYTES for piece in sent)
+    assert [piece["more_body"] for piece in sent] == [*[True] * (len(sent) - 1), more]

@@ -171,16 +171,6 @@ async def test_comments_keep_a_silent_connection_awake(service: Service) -> None
     assert [name for name, _, _ in await caller.events()] == ["sample", "done"]
 
 
-async def test_a_caller_that_reads_no_more_is_given_up(service: Service) -> None:
-    events = service.plane.generate(GenerateRequest(model="tiny", seed=7, n=50), "id", "http")
-    answer = EventAnswer(service.plane, await anext(events), events, words(service), stall_s=0.01)
-    caller = Caller(answer, "/", None)
-    caller.reads.clear()
-    await caller.served
-    assert service.backend.closed == ["id"]
-    assert service.observer.ended[0].code == "cancelled"
-
-
 async def test_leaving_ends_the_generation(service: Service) -> None:
     service.backend.held = asyncio.Event()
     caller = call(service)

@@ -1,4 +1,4 @@
-"""Connections that do not come to the point, or talk without end: refused and closed, so that they cost nothing for
+"""Connections that do not come to the point, talk without end, or take nothing: closed, so that they cost nothing for
 long."""
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ HEAD_S = 30.0  # from the first byte of a request to the end of its headers
 # From an answer to the end of what was sent without waiting for it: a connection that is closed before is reset, and
 # the answer may be lost (RFC 9112 section 9.6).
 LINGER_S = 10.0
+STALL_S = (
+    60.0  # who takes nothing of what waits for it is gone after so long: samples and answers are in memory till then
+)
 # Of a request's line and headers, and of what else is no content: trailers, extensions of chunks.
 HEAD_BYTES = 2**16
 HEADER_BYTES = len(": \r\n")
@@ -26,6 +29,7 @@ class PatientProtocol(HttpToolsProtocol):
     """Uvicorn's own, which would wait for ever, keep headers of any size, and take trailers for headers."""
 
     _timer: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
     _unread = 0  # bytes since the last that made something whole; those of a piece may be counted with the piece before
     _head_bytes = 0  # of the headers of one request, with its trailers
     _in_body = False
@@ -87,7 +91,19 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """A connection is closed."""
         self._let_be()
+        self._flows()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """More waits to be taken than is good."""
+        self._flows()
+        self._stalled = self.loop.call_later(STALL_S, self.transport.abort)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Most of it was taken."""
+        self._flows()
+        super().resume_writing()
 
     def shutdown(self) -> None:
         """The server stops."""
@@ -122,6 +138,11 @@ class PatientProtocol(HttpToolsProtocol):
         if max(self._unread, self._head_bytes + len(self.url)) > HEAD_BYTES:
             return PayloadTooLarge(f"the headers are too large; allowed: {HEAD_BYTES} bytes in all")
         return InvalidArgument("this is not a request of HTTP/1.1 (RFC 9112), or its headers contradict each other")
+
+    def _flows(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def _close_in(self, seconds: float) -> None:
         self._let_be()
