@@ -17,9 +17,7 @@ HEAD_S = 30.0  # from the first byte of a request to the end of its headers
 # From an answer to the end of what was sent without waiting for it: a connection that is closed before is reset, and
 # the answer may be lost (RFC 9112 section 9.6).
 LINGER_S = 10.0
-STALL_S = (
-    60.0  # who takes nothing of what waits for it is gone after so long: samples and answers are in memory till then
-)
+STALL_S = 60.0  # who takes nothing for so long is gone; what waits is in memory until then
 # Of a request's line and headers, and of what else is no content: trailers, extensions of chunks.
 HEAD_BYTES = 2**16
 HEADER_BYTES = len(": \r\n")
