@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from brood.access.keys import Key
 
 SPAN = re.compile(r"([1-9][0-9]{0,5})([hd])")
+WIDE = 500  # characters
 HOURS = {"h": 1, "d": 24}
 
 
@@ -75,10 +76,15 @@ def list_keys(keys_file: Path | None) -> None:
 
     with one_line(KeysFileError):
         known = read_keys(_path(keys_file))
-    table = Table("id", "name", "scopes", "models", "rate", "at once", "made", "state", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in ("id", "name", "scopes", "models", "rate", "at once", "made", "state"):
+        table.add_column(name, no_wrap=name in ("id", "made"), overflow="fold")
     for key in known:
         table.add_row(*_cells(key))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = WIDE  # programs read lines
+    console.print(table)
 
 
 @keys.command()

@@ -117,6 +117,16 @@ def test_the_list(path: Path) -> None:
     assert "holds until 2999-01-31 00:00 UTC" in lines[2]
 
 
+def test_the_list_in_a_narrow_terminal_has_whole_ids(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = made(path, "--rate", "2", "--expires", "2999-01-31")
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", keys("list", "--keys-file", str(path)).output).splitlines()
+    assert lines[1].startswith(key.id)
+    assert len(lines) > 2
+    assert max(map(len, lines)) <= 60
+
+
 def test_revoked_for_ever(path: Path) -> None:
     key = made(path)
     result = keys("revoke", key.id, "--keys-file", str(path))
