@@ -28,8 +28,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "keys.json"
 
 
-def keys(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["keys", *arguments], env={"COLUMNS": "200"})
+def keys(*arguments: str, columns: int = 200) -> Result:
+    return CliRunner().invoke(main, ["keys", *arguments], env={"COLUMNS": str(columns)})
 
 
 def made(path: Path, *arguments: str) -> Key:
@@ -119,11 +119,10 @@ def test_the_list(path: Path) -> None:
 
 def test_the_list_in_a_narrow_terminal_has_whole_ids(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = made(path, "--rate", "2", "--expires", "2999-01-31")
-    monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setattr("rich.console.Console.is_terminal", True)
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", keys("list", "--keys-file", str(path)).output).splitlines()
-    assert lines[1].startswith(key.id)
-    assert len(lines) > 2
+    listed = keys("list", "--keys-file", str(path), columns=60).output
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", listed).splitlines()
+    assert any(line.startswith(key.id) for line in lines)
     assert max(map(len, lines)) <= 60
 
 
