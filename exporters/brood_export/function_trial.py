@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime
@@ -19,15 +20,23 @@ QUIET = 4  # errors are raised, and need no second telling
 Array = NDArray[np.generic]
 
 
-def try_graph(graph: FunctionGraph, rows: int) -> tuple[Tensor, ...]:
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What random rows gave."""
+
+    outputs: tuple[Tensor, ...]
+    rows: int  # run together
+    inputs: Mapping[str, Array]  # [rows, *shape]
+    together: Mapping[str, Array]  # [rows, *shape]
+    alone: Mapping[str, Array]  # [1, *shape], of the first row
+
+
+def try_graph(graph: FunctionGraph, rows: int) -> Trial:
     """Run a graph, all rows together and each alone.
 
     Args:
         graph: as it was read.
         rows: how many to run together; 1 where more are not allowed.
-
-    Returns:
-        Its outputs.
 
     Raises:
         NotImportable: it does not run, an output has no rows, or a row's results depend on the others.
@@ -39,11 +48,14 @@ def try_graph(graph: FunctionGraph, rows: int) -> tuple[Tensor, ...]:
         if found.shape[:1] != (rows,):
             text = f"output {name!r} is {list(found.shape)} for {rows} rows; allowed: an axis of rows in front"
             raise NotImportable(text)
-    for row in range(rows):
-        alone = _run(session, graph, {name: array[row : row + 1] for name, array in inputs.items()})
-        for name, found in alone.items():
+    alone = [
+        _run(session, graph, {name: array[row : row + 1] for name, array in inputs.items()}) for row in range(rows)
+    ]
+    for row, made in enumerate(alone):
+        for name, found in made.items():
             _check_alike(name, found, together[name][row : row + 1])
-    return tuple(Tensor(name, dtype, together[name].shape[1:]) for name, dtype in graph.outputs.items())
+    outputs = tuple(Tensor(name, dtype, together[name].shape[1:]) for name, dtype in graph.outputs.items())
+    return Trial(outputs, rows, inputs, together, alone[0])
 
 
 def _session(graph: FunctionGraph) -> onnxruntime.InferenceSession:

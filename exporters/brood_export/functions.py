@@ -6,6 +6,7 @@ its tensors are tensors of fixed size with an axis of rows in front, and that a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,9 +20,11 @@ from pydantic import ValidationError
 import brood
 from brood.protocol.manifest import Graph, GraphInput, GraphOutput, Input, Manifest, Operation, Output
 from brood.store.files import hash_file, write_manifest
+from brood.store.golden import write_golden
 from brood_export.bundle import staged
 from brood_export.card import CARD, operations, provenance
 from brood_export.errors import NotImportable
+from brood_export.function_golden import golden_of
 from brood_export.function_graph import Tensor, read_graph
 from brood_export.function_trial import try_graph
 from brood_export.words import BUCKETS, UNKNOWN_HASH, hashed
@@ -29,6 +32,8 @@ from brood_export.words import BUCKETS, UNKNOWN_HASH, hashed
 RUN = "run"  # the one operation, and the one graph
 DESCRIPTION = "A function imported from ONNX."
 LICENSE = "NOASSERTION"  # SPDX's word for: nobody has said
+TRIED_ROWS = 3
+CALL_BYTES = 2**28  # of the inputs and outputs of one call
 ALONE = (1,)  # buckets of a graph whose rows axis is fixed
 
 
@@ -62,14 +67,24 @@ def import_onnx(
         BundleExists: name and version are taken.
     """
     graph = read_graph(source, dims or {})
-    buckets = ALONE if graph.alone else BUCKETS
-    outputs = try_graph(graph, max(buckets[:3]))
-    manifest = _manifest(graph.inputs, outputs, title, buckets, _provenance(graph.model, source))
+    trial = try_graph(graph, 1 if graph.alone else TRIED_ROWS)
+    buckets = ALONE if graph.alone else _buckets((*graph.inputs, *trial.outputs))
+    manifest = _manifest(graph.inputs, trial.outputs, title, buckets, _provenance(graph.model, source))
+    golden = golden_of(trial, RUN)
     with staged(out, manifest, replace) as directory:
-        graph.write(directory / manifest.graphs[RUN].file, outputs)
+        graph.write(directory / manifest.graphs[RUN].file, trial.outputs)
         (directory / CARD).write_text(_card(manifest), encoding="utf-8")
-        write_manifest(directory, manifest.model_copy(update={"files": hashed(directory)}))
+        if golden is not None:
+            write_golden(directory, [golden])
+        recorded = () if golden is None else (golden.words,)
+        write_manifest(directory, manifest.model_copy(update={"golden": recorded, "files": hashed(directory)}))
     return out / title.name / str(title.version)
+
+
+def _buckets(tensors: Sequence[Tensor]) -> tuple[int, ...]:
+    """Those whose tensors have a bearable size: every one is tried at load, and padded to when it is served."""
+    row_bytes = sum(math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize for tensor in tensors)
+    return tuple(bucket for bucket in BUCKETS if bucket == 1 or bucket * row_bytes <= CALL_BYTES)
 
 
 def _manifest(

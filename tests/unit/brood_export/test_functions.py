@@ -11,15 +11,18 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 import brood
 from brood.program import compile_program, run_row
+from brood.protocol.errors import BundleError
 from brood.protocol.manifest import Manifest
 from brood.runtimes.base import RuntimeOptions
 from brood.runtimes.load import load_graphs
+from brood.store.files import read_manifest, write_manifest
+from brood.store.golden import GoldenRun, write_golden
 from brood.store.store import read_bundle
 from brood_export import BundleExists
 from brood_export.cli import main
 from brood_export.errors import NotImportable
 from brood_export.functions import FunctionTitle, import_onnx
-from brood_export.words import BUCKETS
+from brood_export.words import BUCKETS, hashed
 
 pytestmark = pytest.mark.export
 
@@ -90,6 +93,32 @@ def test_it_is_served(tmp_path: Path) -> None:
         files = result.save(tmp_path / "files")
     np.testing.assert_allclose(result.stacked("head/logits"), rows @ MATRIX, rtol=1e-5, atol=1e-5)
     assert (tmp_path / "files" / "000049-head" / "logits.npy") in files
+
+
+def test_what_it_gave_is_recorded_and_held_against_it_at_every_load(tmp_path: Path) -> None:
+    [golden] = imported(tmp_path, *dense()).golden
+    assert (golden.operation, golden.inputs, golden.parity.rows) == ("run", ("Input:0",), (1, 3))
+    assert 0 < golden.tolerance < 0.1
+    directory = tmp_path / "store" / "dense" / "1"
+    [run] = read_bundle(directory).golden()
+    np.testing.assert_allclose(run.outputs["head/logits"], run.inputs["Input:0"] @ MATRIX, rtol=1e-6)
+    write_golden(directory, [GoldenRun(golden, run.inputs, {"head/logits": run.outputs["head/logits"] + 1})])
+    write_manifest(directory, read_manifest(directory)[0].model_copy(update={"files": hashed(directory)}))
+    with pytest.raises(BundleError, match=r"golden 'trial' of 'run': off by 1, tolerance"):
+        brood.load("dense", models=str(tmp_path / "store"))
+
+
+@pytest.mark.parametrize(("op", "size"), [("Log", 3), ("Identity", 2**21 + 1)])
+def test_what_cannot_be_compared_is_not_recorded(tmp_path: Path, op: str, size: int) -> None:
+    axes: list[str | int | None] = ["N", size]
+    parts = [helper.make_node(op, ["x"], ["y"])], [tensor("x", FLOAT, axes)], [tensor("y", FLOAT, axes)]
+    assert imported(tmp_path, *parts).golden == ()  # numbers below 0 have no logarithm
+
+
+def test_calls_with_large_rows_have_few(tmp_path: Path) -> None:
+    axes: list[str | int | None] = ["N", 2**22]  # 16 MiB, and as much again that comes out
+    parts = [helper.make_node("Identity", ["x"], ["y"])], [tensor("x", FLOAT, axes)], [tensor("y", FLOAT, axes)]
+    assert imported(tmp_path, *parts).graphs["run"].buckets == (1, 2, 3, 4, 6, 8)
 
 
 def test_weights_in_other_files_are_taken_in(tmp_path: Path) -> None:
