@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from brood.protocol.manifest import Golden, Parity
@@ -38,7 +40,7 @@ def golden_of(trial: Trial, operation: str) -> GoldenRun | None:
     return GoldenRun(words, inputs, outputs)
 
 
-def _near(dtype: np.dtype[np.generic]) -> float:
+def _near(dtype: np.dtype[Any]) -> float:
     """The allowed difference in units of the range: how the graph computes, and on what, is anybody's guess."""
     return max(CLOSE, ROUNDINGS * float(np.finfo(dtype).eps))
 
