@@ -55,14 +55,14 @@ def once_bundle(root: Path, *, name: str = "once", version: int = 1, **fake: Any
     return write_bundle(root, _once_words(name, version), graphs, golden={"generate": {"label": 3}})
 
 
-def shown_bundle(root: Path, kind: Literal["audio", "video"]) -> Path:
-    """A model called as its kind, of sound or of video; its bits do not depend on the batch.
+def shown_bundle(root: Path, kind: Literal["audio", "video"], *, name: str = "") -> Path:
+    """A model of sound or of video, called as its kind if nothing is said; its bits do not depend on the batch.
 
     - ``generate``: noise / 4, clipped by nobody: `SOUND` at `RATE_HZ`, or `MOTION` at `FPS`, range [−1, 1].
     - ``reconstruct`` (one input, called as the kind): the same again.
 
     Args:
-        root: the store; the bundle is ``root/KIND/1``.
+        root: the store; the bundle is ``root/NAME/1``.
     """
     shape = SOUND if kind == "audio" else MOTION
     rate: Words = {"layout": "CT", "sample_rate_hz": RATE_HZ} if kind == "audio" else {"layout": "TCHW", "fps": FPS}
@@ -84,7 +84,7 @@ def shown_bundle(root: Path, kind: Literal["audio", "video"]) -> Path:
             "outputs": {kind: out},
         },
     }
-    words = _words(kind, 1, graphs=graphs, operations=operations)
+    words = _words(name or kind, 1, graphs=graphs, operations=operations)
     words |= {"modality": kind, "sample": {"range": (-1.0, 1.0), **rate}}
     quarter = {"sum": [{"times": 0.25, "of": ["noise"]}]}
     return write_bundle(

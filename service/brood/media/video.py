@@ -31,8 +31,10 @@ class _Codec:
         return self.best + round((self.worst - self.best) * (100 - quality) / 100)
 
 
+# x264's look-ahead reads memory that nobody has written: with it, the same frames now and then gave other bytes.
+NO_LOOK_AHEAD = "rc-lookahead=0:mbtree=0:bframes=0:weightp=0:scenecut=0"
 CODECS: dict[VideoFormat, _Codec] = {
-    "mp4": _Codec("libx264", {"preset": "medium"}, 1, 51),
+    "mp4": _Codec("libx264", {"preset": "medium", "x264-params": NO_LOOK_AHEAD}, 1, 51),
     "webm": _Codec("libvpx-vp9", {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "0"}, 0, 63),
 }
 BITEXACT = {"fflags": "+bitexact"}  # no times, no versions, no random ids
