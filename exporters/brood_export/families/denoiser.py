@@ -169,6 +169,15 @@ class Preview(nn.Module):
         return x0.clamp(-self.extent, self.extent), finite(x0)
 
 
+def graphs(model: nn.Module, space: Space) -> dict[str, StepGraph]:
+    """All that a denoiser needs which can be guided."""
+    return {
+        "step": step_graph(model, space, guided=False),
+        "step_guided": step_graph(model, space, guided=True),
+        "preview": preview_graph(space),
+    }
+
+
 def step_graph(model: nn.Module, space: Space, *, guided: bool) -> StepGraph:
     """``step``, or ``step_guided``; pictures can be completed."""
     values = {"dtype": "float32", "shape": space.shape}

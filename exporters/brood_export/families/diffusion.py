@@ -17,7 +17,7 @@ from brood.sampling.betas import signal_levels
 from brood.sampling.terms import Given
 from brood_export.errors import Misfit
 from brood_export.families.base import SHEET_ROWS, Examples, ExportSpec, examples_or_drawn, sheet
-from brood_export.families.denoiser import check_denoiser, preview_graph, space_of, step_graph
+from brood_export.families.denoiser import check_denoiser, graphs, space_of
 from brood_export.families.denoiser_words import Defaults, golden, golden_steps, operations
 from brood_export.families.original import Denoiser
 from brood_export.families.textbook import Floats, Prediction
@@ -56,8 +56,7 @@ def diffusion(
 
     Args:
         model: in evaluation mode; the label `classes` means that none is given (classifier-free guidance).
-        shape: of one sample: channels, height, width of a picture; anything else is a tensor, unless
-            ``sample_rate_hz`` or ``fps`` says what it is.
+        shape: of one sample: channels, height, width of a picture; else see sample_rate_hz; anything else is a tensor.
         classes: labels are 0 … classes-1; 0: the model takes no label.
         prediction: what m is of x = α x_0 + σ ε: ε, v = α ε − σ x_0, or x_0.
         betas, beta_start, beta_end: the noise schedule of the training.
@@ -65,8 +64,7 @@ def diffusion(
         alphas_cumprod: [train_steps], ᾱ_t = α² of the training; the schedule is checked against it.
         extent: samples lie within ±extent; what the network says of x_0 is kept in there.
         output: what a sample is, in one word; image, audio, video or sample if nothing is said.
-        sample_rate_hz: of sound, [channels, samples]; without, samples are no sound.
-        fps: frames a second of a video, [frames, channels, height, width]; without, samples are no video.
+        sample_rate_hz, fps: one of them for sound [channels, samples] or video [frames, channels, height, width].
         examples: samples of the kind the model was trained on, for the golden samples; without, noise is used.
         steps, sampler, guidance: defaults of these parameters.
 
@@ -82,11 +80,7 @@ def diffusion(
         family="diffusion",
         domain="continuous",
         description="Denoising diffusion model, with classifier-free guidance.",
-        graphs={
-            "step": step_graph(model, space, guided=False),
-            "step_guided": step_graph(model, space, guided=True),
-            "preview": preview_graph(space),
-        },
+        graphs=graphs(model, space),
         operations=operations(space, schedule, Defaults(steps, guidance, sampler)),
         schedule=schedule,
         sample=space.medium.sample,

@@ -112,14 +112,12 @@ def energy(
 
     Args:
         model: in evaluation mode, differentiable.
-        shape: of one sample: channels, height, width of a picture; anything else is a tensor, unless
-            ``sample_rate_hz`` or ``fps`` says what it is.
+        shape: of one sample: channels, height, width of a picture; else see sample_rate_hz; anything else is a tensor.
         step: α, the length of a Langevin step; the noise of a step has the standard deviation √(2α).
         classes: labels are 0 … classes-1; 0: the model takes no label.
         extent: samples lie within ±extent; the walk itself is not held in there.
         output: what a sample is, in one word; image, audio, video or sample if nothing is said.
-        sample_rate_hz: of sound, [channels, samples]; without, samples are no sound.
-        fps: frames a second of a video, [frames, channels, height, width]; without, samples are no video.
+        sample_rate_hz, fps: one of them for sound [channels, samples] or video [frames, channels, height, width].
         examples: samples of the kind the model was trained on, for the golden samples; without, noise is used.
         steps: default number of Langevin steps.
 
@@ -134,11 +132,10 @@ def energy(
     check_slope(score, shape)
     schedule = Schedule(kind="langevin", numbers={"step": step, "clip": extent})
     offered = words(space, schedule, steps)
-    wished = golden(space, examples_or_drawn(examples, shape, classes, space.range), GOLDEN_STEPS)
     first = examples_or_drawn(examples, shape, classes, space.range)
+    wished = golden(space, first, GOLDEN_STEPS)
     scored = Request("score_first", "score", 0, 0, {"label": int(first.labels[0])}, {space.output: first.images[0]})
-    graph = step_graph(score, space, guided=False)
-    traced = step_graph(traced_score(score, shape), space, guided=False)
+    graph, traced = (step_graph(each, space, guided=False) for each in (score, traced_score(score, shape)))
     return ExportSpec(
         family="energy",
         domain="continuous",

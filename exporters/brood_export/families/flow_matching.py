@@ -24,7 +24,7 @@ from brood_export.families.base import (
     examples_or_drawn,
     sheet,
 )
-from brood_export.families.denoiser import check_denoiser, preview_graph, space_of, step_graph
+from brood_export.families.denoiser import check_denoiser, graphs, space_of
 from brood_export.families.denoiser_words import GOLDEN_STEPS, Defaults, golden, only, operations
 from brood_export.families.original import Denoiser, completed, drawn, guidances, remaining, wanted_label
 from brood_export.families.textbook import Floats
@@ -101,16 +101,14 @@ def flow_matching(
 
     Args:
         model: in evaluation mode; the label `classes` means that none is given (classifier-free guidance).
-        shape: of one sample: channels, height, width of a picture; anything else is a tensor, unless
-            ``sample_rate_hz`` or ``fps`` says what it is.
+        shape: of one sample: channels, height, width of a picture; else see sample_rate_hz; anything else is a tensor.
         velocity: to_noise: noise − x_0, and t is 0 at the data; to_data: x_0 − noise, and t is 0 at the noise.
         classes: labels are 0 … classes-1; 0: the model takes no label.
         time_scale: t at the other end; 1000 where the model is told timesteps.
         shift: of the noise levels; above 1 more steps are spent where there is more noise.
         extent: samples lie within ±extent; what the network says of x_0 is kept in there.
         output: what a sample is, in one word; image, audio, video or sample if nothing is said.
-        sample_rate_hz: of sound, [channels, samples]; without, samples are no sound.
-        fps: frames a second of a video, [frames, channels, height, width]; without, samples are no video.
+        sample_rate_hz, fps: one of them for sound [channels, samples] or video [frames, channels, height, width].
         examples: samples of the kind the model was trained on, for the golden samples; without, noise is used.
         steps, guidance: defaults of these parameters.
 
@@ -128,11 +126,7 @@ def flow_matching(
         family="flow-matching",
         domain="continuous",
         description="Flow-matching model, followed by Euler's method, with classifier-free guidance.",
-        graphs={
-            "step": step_graph(network, space, guided=False),
-            "step_guided": step_graph(network, space, guided=True),
-            "preview": preview_graph(space),
-        },
+        graphs=graphs(network, space),
         operations=offered,
         schedule=schedule,
         sample=space.medium.sample,

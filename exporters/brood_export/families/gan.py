@@ -63,8 +63,7 @@ def gan(
         latent: numbers of the standard normal z, or its shape, as 100,1,1.
         classes: labels are 0 … classes-1; 0: the model takes no label.
         value_range: what is shown as black and white, or is full scale of sound; samples are kept within.
-        sample_rate_hz: of sound, [channels, samples]; without, samples are no sound.
-        fps: frames a second of a video, [frames, channels, height, width]; without, samples are no video.
+        sample_rate_hz, fps: one of them for sound [channels, samples] or video [frames, channels, height, width].
     """
     z = (latent,) if isinstance(latent, int) else latent
     (made,) = tried(model, "gan", "forward", torch.zeros(2, *z), torch.zeros(2, dtype=torch.int64))

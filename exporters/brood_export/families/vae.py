@@ -144,8 +144,7 @@ def vae(
         image: shape of what is encoded: channels, height, width of a picture; see ``sample_rate_hz`` and ``fps``.
         classes: labels are 0 … classes-1; 0: the model takes no label.
         value_range: what is shown as black and white, or is full scale of sound; samples are kept within.
-        sample_rate_hz: of sound, [channels, samples]; without, samples are no sound.
-        fps: frames a second of a video, [frames, channels, height, width]; without, samples are no video.
+        sample_rate_hz, fps: one of them for sound [channels, samples] or video [frames, channels, height, width].
         examples: samples of that kind for the golden samples, with labels; without, noise is encoded.
 
     Raises:
