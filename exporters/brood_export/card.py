@@ -22,13 +22,21 @@ def write_card(manifest: Manifest, differences: Sequence[Difference], training: 
     parts = [
         f"# {manifest.name}",
         manifest.description,
-        f"![Samples, one column for each class]({PREVIEW})" if pictured else "",
+        f"![{caption(manifest)}]({PREVIEW})" if pictured else "",
         training.strip(),
         operations(manifest),
         parity(differences),
         provenance(manifest),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def caption(manifest: Manifest) -> str:
+    """What is on the sample sheet."""
+    text, sample = "Samples, one column for each class", manifest.sample
+    if sample is not None and sample.sample_rate_hz is not None:
+        return f"{text}: waveforms over spectrograms up to {sample.sample_rate_hz / 2000:g} kHz"
+    return text if sample is None or sample.fps is None else f"{text}: frames of videos of {sample.fps:g} a second"
 
 
 def operations(manifest: Manifest) -> str:

@@ -101,7 +101,8 @@ class LocalResult:
 
     def _save_one(self, path: Path, form: OutputFormat) -> Path:
         if len(self.samples) != 1:
-            raise InvalidArgument(f"n: {len(self.samples)} samples do not fit into {path}; allowed: 1, or a directory")
+            text = f"n: {len(self.samples)} samples do not fit into {path}; allowed: 1, or a directory"
+            raise InvalidArgument(text, field="n")
         called = f"{self.manifest.name} {self.result.accepted.operation}"
         names = [name for name, output in self._outputs.items() if form in output_formats(output)]
         if not names:

@@ -23,6 +23,7 @@ SAMPLES = {
     "audio": Sample(layout="CT", range=(-1.0, 1.0), sample_rate_hz=RATE),
     "video": Sample(layout="TCHW", range=(-1.0, 1.0), fps=FPS),
 }
+CAPTIONS = {"audio": "waveforms over spectrograms up to 4 kHz]", "video": "frames of videos of 8 a second]"}
 NOISY: dict[str, Any] = {"prediction": "epsilon", "betas": "linear", "train_steps": 100}
 
 
@@ -80,6 +81,7 @@ def test_a_bundle_says_what_is_made_and_how_fast(family: str, kind: str, tmp_pat
         assert {given.kind for given in operation.inputs.values() if given.shape == SHAPES[kind]} <= {kind}
     assert list(manifest.operations["generate"].outputs) == [kind]
     assert done.preview is not None
+    assert CAPTIONS[kind] in (done.directory / "card.md").read_text()
     assert "complete" not in manifest.operations
     assert verify_bundle(done.directory).failed == []
 
