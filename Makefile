@@ -17,7 +17,7 @@ help:
 	@echo "make test     set up what development needs and run all tests (ARGS='-k vae' is handed on)"
 	@echo "make test-compat  run the clients of others, each in an environment of its own, against a server (ARGS=triton: one)"
 	@echo "make test-deploy  alerts by promtool, dashboards by a real Prometheus against a server under load"
-	@echo "make test-image  build the image with Docker and try it (BASE=image: on another base; BUILD='--network host': more words)"
+	@echo "make test-image  build the image with Docker, try it and Compose (BASE=image: on another base; BUILD='--network host': more words)"
 	@echo "make bench    measure brood under load, about ten minutes on a quiet machine (ARGS='--only dcgan' is handed on)"
 	@echo "make bench-peers  measure it beside mosec, Triton, LitServe, BentoML and Ray Serve, about fifty minutes"
 	@echo "make setup    set up what development needs"
@@ -66,7 +66,8 @@ test-deploy: $(TEST_READY)
 
 test-image: $(TEST_READY)
 	docker build -f deploy/docker/Dockerfile $(if $(BASE),--build-arg BASE=$(BASE)) $(BUILD) -t brood:test .
-	IMAGE=brood:test $(BIN)/pytest -m docker tests/deploy $(ARGS)
+	$(if $(BASE),docker build -f tests/deploy/prometheus.Dockerfile --build-arg BASE=$(BASE) $(BUILD) -t brood-prometheus:test tests/deploy)
+	$(if $(BASE),PROMETHEUS_IMAGE=brood-prometheus:test) IMAGE=brood:test $(BIN)/pytest -m docker tests/deploy $(ARGS)
 
 bench: $(TEST_READY)
 	$(BIN)/python tests/bench/bench_serving.py $(ARGS)

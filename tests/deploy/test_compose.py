@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+from urllib.request import urlopen
 
+import pytest
 import yaml
+
+from brood_client import Client
+from helpers.served import eventually
 
 HOME = Path(__file__).parents[2] / "deploy" / "compose"
 
@@ -44,3 +54,46 @@ def test_the_server_may_write_nowhere_but_in_memory() -> None:
     assert brood["read_only"]
     assert brood["cap_drop"] == ["ALL"]
     assert [place.split(":")[0] for place in brood["tmpfs"]] == ["/tmp"]
+
+
+IMAGE = os.environ.get("IMAGE", "brood:test")
+START_S = 120.0
+
+
+def compose(*words: str) -> None:
+    """Say something to Compose, as a plug-in of Docker or on its own."""
+    plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+    command = ["docker", "compose"] if plugin else ["docker-compose"]
+    env = {**os.environ, "BROOD_VERSION": IMAGE.rpartition(":")[2]}
+    words = ("-p", "brood-test", "-f", str(HOME / "compose.yaml"), *words)
+    done = subprocess.run([*command, *words], env=env, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def running() -> Iterator[None]:
+    """All but Grafana, which has nothing to do with the others."""
+    try:
+        compose("up", "--detach", "brood", "prometheus")
+        yield
+    finally:
+        compose("down", "--volumes", "--timeout", "40")
+
+
+def asked(path: str) -> Any:
+    with urlopen(f"http://127.0.0.1:9090/api/v1/{path}", timeout=5) as answer:
+        return json.load(answer)["data"]
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("running")
+def test_one_command_starts_a_server_that_is_watched() -> None:
+    eventually(lambda: urlopen("http://127.0.0.1:8000/readyz", timeout=5).status == 200, START_S)
+    for url in ("http://127.0.0.1:8000", "grpc://127.0.0.1:9000"):
+        with Client(url) as client:
+            assert len(client.generate("glyphs-vae", n=2, seed=7).samples) == 2
+    counted = quote('brood_samples_total{job="brood", model="glyphs-vae"}')
+    found = eventually(lambda: asked(f"query?query={counted}")["result"], START_S)
+    assert found[0]["value"][1] == "4"
+    rules = [rule for group in asked("rules")["groups"] for rule in group["rules"]]
+    assert {rule["name"] for rule in rules} >= {"BroodExporterDown", "brood:requests:rate5m"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,15 @@ class Prometheus:
         found = self._ask("query", query=expression)
         series = [({}, found["result"][1])] if found["resultType"] == "scalar" else _vector(found["result"])
         return [(labels, float(value)) for labels, value in series if value != "NaN"]
+
+    def over(
+        self, expression: str, start: float, end: float, step: float
+    ) -> list[tuple[dict[str, str], list[tuple[float, float]]]]:
+        """What an expression gave: labels, and (seconds since 1970, value), of each series; NaN is left out."""
+        found = self._ask("query_range", query=expression, start=str(start), end=str(end), step=str(step))
+        series = [(each["metric"], [(at, float(value)) for at, value in each["values"]]) for each in found["result"]]
+        kept = [(labels, [point for point in points if not math.isnan(point[1])]) for labels, points in series]
+        return [(labels, points) for labels, points in kept if points]
 
     def rules(self) -> list[dict[str, Any]]:
         """All rules, with their health."""

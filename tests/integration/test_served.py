@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,6 +15,7 @@ import psutil
 import pytest
 
 import brood
+from brood.observe.tally import WRITE_S
 from brood.program import compile_program, run_row
 from brood.runtimes.base import RuntimeOptions
 from brood.runtimes.load import load_graphs
@@ -85,7 +87,7 @@ def test_broken_bundles_say_why_and_the_others_serve(served: Served, over_http: 
 
 
 def test_requests_and_steps_are_counted(served: Served, over_http: Client, over_grpc: Client) -> None:
-    before = _scraped(served)
+    before = _settled(served)
     for client in (over_http, over_grpc):
         client.generate("once", n=3, seed=1)
     answer = httpx.post(f"http://127.0.0.1:{served.http_port}/v1/generations", json={"model": "nobody"})
@@ -132,7 +134,7 @@ def test_a_hanging_replica_is_replaced(served: Served) -> None:
 
 def test_a_killed_replica_is_replaced_and_its_counts_stay(served: Served, over_http: Client) -> None:
     sample = over_http.generate("once", seed=3).samples[0].outputs["image"]
-    counted = _scraped(served)[_requests("once", "generate", "http", "ok")]
+    counted = _settled(served)[_requests("once", "generate", "http", "ok")]
     victim = served.replica()
     victim.kill()
     victim.wait(10)
@@ -151,6 +153,22 @@ def _requests(model: str, operation: str, protocol: str, code: str) -> str:
 def _scraped(served: Served) -> dict[str, float]:
     text = httpx.get(f"http://127.0.0.1:{served.metrics_port}/metrics").text
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if line[0] != "#"}
+
+
+def _settled(served: Served) -> dict[str, float]:
+    """What is told once all that was counted has been written, which a process does a few times a second."""
+    seen = [_scraped(served)]
+    began = time.monotonic()
+
+    def same() -> bool:
+        nonlocal began
+        seen.append(_scraped(served))
+        if seen[-1] != seen[-2]:
+            began = time.monotonic()
+        return time.monotonic() - began > 2 * WRITE_S
+
+    eventually(same, within_s=20)
+    return seen[-1]
 
 
 def _status(url: str) -> int:

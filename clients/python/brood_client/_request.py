@@ -21,6 +21,7 @@ from brood_client._checks import (
 )
 from brood_client._content import Scalar
 from brood_client._inputs import Given, as_dtype, is_loose, tensor_of
+from brood_client._tracing import trace_headers
 
 # What a server accepts. Who has less left, or nothing, asks all the same: the server says that it is too little.
 LEAST_DEADLINE_MS, LONGEST_DEADLINE_MS = 1e-3, 86_400_000.0
@@ -111,7 +112,7 @@ class Request:
     def names(self) -> dict[str, str]:
         """What goes into headers or metadata beside the request."""
         key = {} if self.idempotency_key is None else {"idempotency-key": self.idempotency_key}
-        return {"x-request-id": self.request_id, **key}
+        return {"x-request-id": self.request_id, **key, **trace_headers()}
 
     def fields(self, left_s: float | None) -> dict[str, Any]:
         """The fields of ``POST /v1/generations``, with bytes for base64, without those that are None.

@@ -7,52 +7,60 @@ files of that directory if it is set, else in this process alone.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from threading import Lock
+from typing import Any, TypeVar
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Metric
+from prometheus_client.registry import Collector
 
 from brood import __version__
 from brood.observe import catalogue
 from brood.observe.catalogue import PARTS, Part, Spec
+from brood.observe.tally import Amount, BulkHistogram, Level, Spread
 from brood.protocol.models import ModelStatus
 
 MISSED = "deadline_exceeded"
+Tally = TypeVar("Tally", Amount, Level, Spread)
 
 
 class Metrics:
     """Counts requests and graph calls; observes the data plane and the engine.
 
-    An event costs microseconds: the child of each combination of labels is looked up once and kept. May be told of
-    requests on one thread and of graph calls on another.
+    What happens often is counted here within a microsecond, and written when `write` is called or the registry is read;
+    what happens seldom is written at once. May be told of requests on one thread and of graph calls on another.
 
     Args:
         registry: where the metrics are listed; only tests need their own.
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        registry.register(_Before(self))  # reads come past it first
         self._metrics = {spec.name: make(spec, registry) for spec in catalogue.COUNTED}
         self._children: dict[tuple[str, ...], Any] = {}
-        self._graphs: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self._lock = Lock()  # of the tallies
+        self._tallies: dict[tuple[str, ...], Amount | Level | Spread] = {}
+        self._ends: dict[tuple[str, str, str, str], tuple[Amount, Spread, Amount]] = {}
+        self._parts: dict[tuple[Part, str, str], Spread] = {}
+        self._graphs: dict[tuple[str, str], tuple[Amount, Spread, Spread, Spread, Amount]] = {}
         self._infos: dict[tuple[str, str], tuple[str, ...]] = {}
         self._totals: dict[str, int] = {}
-        self._queue = self._child(catalogue.QUEUED_ROWS)
-        self._backlog = self._child(catalogue.BACKLOG)
+        self._queue, self._backlog = self._level(catalogue.QUEUED_ROWS), self._level(catalogue.BACKLOG)
         self._child(catalogue.BUILD, __version__).set(1)
 
-    def _child(self, spec: Spec, *labels: str) -> Any:
-        key = (spec.name, *labels)
-        child = self._children.get(key)
-        if child is None:
-            metric = self._metrics[spec.name]
-            child = self._children[key] = metric.labels(*labels) if labels else metric
-        return child
+    def write(self) -> None:
+        """Hand on what has been counted since the last time."""
+        with self._lock:
+            for tally in self._tallies.values():
+                tally.write()
 
     def finished(self, model: str, operation: str, protocol: str, code: str, seconds: float, rows: int) -> None:
         """A request has ended; ``rows`` samples of it were made."""
-        self._child(catalogue.REQUESTS, model, operation, protocol, code).inc()
-        self._child(catalogue.DURATION, model, operation, protocol).observe(seconds)
-        if rows:
-            self._child(catalogue.SAMPLES, model, operation).inc(rows)
+        key = (model, operation, protocol, code)
+        with self._lock:
+            requests, duration, samples = self._ends.get(key) or self._end(key)
+            requests.add(1)
+            duration.observe(seconds)
+            samples.add(rows)
         if code == MISSED:
             self._child(catalogue.DEADLINE_MISSES, model, operation).inc()
 
@@ -62,25 +70,29 @@ class Metrics:
 
     def timed(self, model: str, operation: str, part: Part, seconds: float) -> None:
         """A part of a request took so long."""
-        self._child(PARTS[part], model, operation).observe(seconds)
+        key = (part, model, operation)
+        with self._lock:
+            spread = self._parts.get(key)
+            if spread is None:
+                spread = self._parts[key] = self._spread(PARTS[part], model, operation)
+            spread.observe(seconds)
 
     def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
         """A graph was called with ``rows`` rows, filled up to ``bucket``; its time was predicted with this error."""
-        children = self._graphs.get((model, graph))
-        if children is None:
-            specs = (catalogue.ROW_STEPS, catalogue.BATCH, catalogue.STEP, catalogue.ERROR, catalogue.PADDING)
-            children = self._graphs[model, graph] = tuple(self._child(spec, model, graph) for spec in specs)
-        children[0].inc(rows)
-        children[1].observe(rows)
-        children[2].observe(seconds)
-        children[3].observe(error)
-        if bucket > rows:
-            children[4].inc(bucket - rows)
+        key = (model, graph)
+        with self._lock:
+            row_steps, batch, step, errors, padding = self._graphs.get(key) or self._graph(key)
+            row_steps.add(rows)
+            batch.observe(rows)
+            step.observe(seconds)
+            errors.observe(error)
+            padding.add(bucket - rows)
 
     def queued(self, rows: int, backlog_s: float) -> None:
         """So many samples have not begun; all that is accepted takes so many predicted seconds."""
-        self._queue.set(rows)
-        self._backlog.set(max(0.0, backlog_s))  # sums of predictions may end just below
+        with self._lock:
+            self._queue.set(rows)
+            self._backlog.set(max(0.0, backlog_s))  # sums of predictions may end just below
 
     def wasted(self, seconds: float) -> None:
         """So much predicted device time was wasted."""
@@ -129,6 +141,48 @@ class Metrics:
         """Golden samples made here differ from the recorded ones by this part of what they may."""
         self._child(catalogue.PARITY, model, str(version)).set(ratio)
 
+    def _child(self, spec: Spec, *labels: str) -> Any:
+        key = (spec.name, *labels)
+        child = self._children.get(key)
+        if child is None:
+            metric = self._metrics[spec.name]
+            child = self._children[key] = metric.labels(*labels) if labels else metric
+        return child
+
+    def _amount(self, spec: Spec, *labels: str) -> Amount:
+        return self._kept(Amount(self._child(spec, *labels)), spec, *labels)
+
+    def _level(self, spec: Spec) -> Level:
+        return self._kept(Level(self._child(spec)), spec)
+
+    def _spread(self, spec: Spec, *labels: str) -> Spread:
+        return self._kept(Spread(self._child(spec, *labels), spec.buckets), spec, *labels)
+
+    def _kept(self, tally: Tally, spec: Spec, *labels: str) -> Tally:
+        """It, or the one that was there: several outcomes share a number."""
+        there = self._tallies.setdefault((spec.name, *labels), tally)
+        assert isinstance(there, type(tally))
+        return there
+
+    def _end(self, key: tuple[str, str, str, str]) -> tuple[Amount, Spread, Amount]:
+        model, operation, protocol, code = key
+        found = self._ends[key] = (
+            self._amount(catalogue.REQUESTS, model, operation, protocol, code),
+            self._spread(catalogue.DURATION, model, operation, protocol),
+            self._amount(catalogue.SAMPLES, model, operation),
+        )
+        return found
+
+    def _graph(self, key: tuple[str, str]) -> tuple[Amount, Spread, Spread, Spread, Amount]:
+        found = self._graphs[key] = (
+            self._amount(catalogue.ROW_STEPS, *key),
+            self._spread(catalogue.BATCH, *key),
+            self._spread(catalogue.STEP, *key),
+            self._spread(catalogue.ERROR, *key),
+            self._amount(catalogue.PADDING, *key),
+        )
+        return found
+
     def _tell_bundle(self, model: ModelStatus, version: tuple[str, str]) -> None:
         before = self._infos.pop(version, None)
         if before is not None:
@@ -140,7 +194,23 @@ class Metrics:
             self._infos[version] = labels
 
 
-def make(spec: Spec, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
+class _Before(Collector):
+    """Has counts written before a registry tells them; it has none itself."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Nothing, but what comes after it is up to date."""
+        self._metrics.write()
+        return ()
+
+
+def make(spec: Spec, registry: CollectorRegistry) -> Counter | Gauge | BulkHistogram:
     """A metric of `prometheus_client`."""
     match spec.kind:
         case "counter":
@@ -148,4 +218,4 @@ def make(spec: Spec, registry: CollectorRegistry) -> Counter | Gauge | Histogram
         case "gauge":
             return Gauge(spec.name, spec.help, spec.labels, multiprocess_mode=spec.over, registry=registry)
         case "histogram":
-            return Histogram(spec.name, spec.help, spec.labels, buckets=spec.buckets, registry=registry)
+            return BulkHistogram(spec.name, spec.help, spec.labels, buckets=spec.buckets, registry=registry)

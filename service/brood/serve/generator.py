@@ -44,7 +44,7 @@ class Generator:
 
     def __init__(self, settings: Settings, group: GeneratorSettings, directory: DeploymentHandle, host: str) -> None:
         settings = here(settings)
-        metrics, self._keeper = begin(settings, "generator", group.max_backlog_s or settings.max_backlog_s)
+        metrics, self._counting = begin(settings, "generator", group.max_backlog_s or settings.max_backlog_s)
         from brood.serve.worker import Worker
 
         context = serve.get_replica_context()
@@ -88,6 +88,5 @@ class Generator:
             leaving = asyncio.ensure_future(self._directory.leave(self._id))
             await self._worker.stop()
             leaving.cancel()
-        if self._keeper is not None:
-            self._keeper.close()
+        self._counting.close()
         log.info("worker %s has stopped, process %d", self._id, os.getpid())

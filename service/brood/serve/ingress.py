@@ -50,7 +50,7 @@ class Ingress:
         shared: bool,
     ) -> None:
         settings = here(settings)
-        metrics, self._keeper = begin(settings, "ingress", settings.max_backlog_s if directory is None else 0.0)
+        metrics, self._counting = begin(settings, "ingress", settings.max_backlog_s if directory is None else 0.0)
         self._patient, self._shared = patient, shared
         self._waking = {name: _Wake(handle) for name, handle in groups.items()}
         self._node: Colocated | Split | None = None
@@ -104,8 +104,7 @@ class Ingress:
         self._started.cancel()
         if self._node is not None:
             await self._node.stop()
-        if self._keeper is not None:
-            self._keeper.close()
+        self._counting.close()
         log.info("the replica has stopped, process %d", os.getpid())
 
 

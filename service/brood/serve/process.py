@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,10 @@ from brood.serve.counting import count_here
 from brood.settings import NODE, Settings
 
 if TYPE_CHECKING:
-    from brood.observe.keeper import Keeper
     from brood.observe.metrics import Metrics
 
 
-def begin(settings: Settings, part: str, backlog_limit_s: float) -> tuple[Metrics, Keeper | None]:
+def begin(settings: Settings, part: str, backlog_limit_s: float) -> tuple[Metrics, ExitStack]:
     """Set up this process; to be called before the metrics are imported.
 
     Args:
@@ -25,16 +25,21 @@ def begin(settings: Settings, part: str, backlog_limit_s: float) -> tuple[Metric
         backlog_limit_s: see `Metrics.started`.
 
     Returns:
-        The metrics of this process, and whoever tells those of the node, to be closed at the end.
+        The metrics of this process, and who writes them and tells those of the node, to be closed at the end.
     """
     set_up_logs(settings.log_level, settings.log_format, settings.log_file)
     # Here and not around all of Ray, whose own processes would count into the same files.
     keeper = count_here(settings)
     from brood.observe.metrics import Metrics
+    from brood.observe.tally import Writer
 
     metrics = Metrics()
     metrics.started(part, backlog_limit_s)
-    return metrics, keeper
+    counting = ExitStack()
+    if keeper is not None:
+        counting.callback(keeper.close)
+    counting.callback(Writer(metrics.write).close)
+    return metrics, counting
 
 
 def here(settings: Settings) -> Settings:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,17 @@ def test_capacity_within_a_latency(costs: str) -> None:
     found = {each["policy"]: each["load"] for each in json.loads(result.output)}
     assert found["step-level"] > 1.3 * max(found["padded"], found["same-parameters"])
     assert "requests/s" in run("--costs", costs, *MIX, "--find-capacity", "--slo-ms", "200").output
+
+
+def test_the_commands_for_planning_are_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "operate.md").read_text()
+    (block,) = re.findall(r"```sh\n(echo .*?)```", page, re.DOTALL)
+    first, *commands = block.splitlines()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "costs.json").write_text(shlex.split(first)[1])
+    for command in commands:
+        result = run(*shlex.split(command)[2:], "--count", "150")
+        assert result.exit_code == 0, result.output
 
 
 def test_a_plot_of_a_recorded_trace(costs: str, tmp_path: Path) -> None:

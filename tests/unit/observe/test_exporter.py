@@ -22,6 +22,7 @@ from brood.observe.metrics import Metrics
 metrics = Metrics()
 metrics.finished("vae", "generate", "http", "ok", 0.1, 2)
 metrics.queued(5, 0.1)
+metrics.write()
 print("counted", flush=True)
 sys.stdin.read()
 """

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from brood.observe.catalogue import CATALOGUE
+from brood.observe.triton import ALIASES
 from helpers.markdown import anchors
 
 ROOT = Path(__file__).parents[3]
@@ -55,6 +56,13 @@ def test_every_name_in_a_query_is_that_of_a_metric() -> None:
 def test_every_metric_is_looked_at() -> None:
     named = {name for expression in expressions() for name in NAME.findall(expression)}
     assert [spec.name for spec in CATALOGUE if not named & set(spec.series)] == []
+
+
+def test_every_metric_was_seen_under_load() -> None:
+    page = (ROOT / "docs" / "metrics-run.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| `.*` \| (.*) \|$", page, re.MULTILINE))
+    assert list(rows) == [*(spec.name for spec in CATALOGUE), *(alias.name for alias in ALIASES)]
+    assert "nothing" not in rows.values()
 
 
 def test_queries_group_by_labels_that_are_there() -> None:
