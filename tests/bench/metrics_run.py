@@ -29,7 +29,7 @@ COMMAND = "PYTHONPATH=tests python tests/bench/metrics_run.py"
 PHASES = ((30.0, 2), (60.0, 10), (30.0, 3))  # seconds, callers at once
 KILL_S = 25.0  # after the second phase began
 QUIET_S = 20.0
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 GPU = "brood_device_"
 UNITS = {"seconds": "s", "bytes": "bytes"}
 
@@ -43,7 +43,7 @@ def main() -> None:
         try:
             watch = Prometheus(Path(room), OBSERVABILITY / "rules.yaml", server.metrics_port)
             try:
-                eventually(lambda: watch.values(f'brood_model_ready{{model="{STEPS}"}} == 1'), PATIENCE_S)
+                eventually(lambda: watch.values(f'brood_model_ready{{model="{STEPS}"}} == 2'), PATIENCE_S)
                 span = under_load(server)
                 page(watch, span)
                 for board in boards():
