@@ -124,7 +124,7 @@ def _write_fresh(model: EngineModel, rows: Sequence[Row]) -> None:
 
 def _blame(row: Row, error: Exception) -> BroodError:
     """The error of the one row that cannot run. What the runtime said is for the log, not for the caller."""
-    request_id = row.job.generation.request_id  # told apart, too: this is the device's thread, which works for many
+    request_id = row.job.generation.caller_id  # told apart, too: this is the device's thread, which works for many
     log.error("request %s, sample %d", request_id, row.index, exc_info=error, extra={"request_id": request_id})
     if isinstance(error, RuntimeFailed):
         return RuntimeFailed(f"sample {row.index}: the graph call failed", index=row.index)

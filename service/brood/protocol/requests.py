@@ -136,6 +136,12 @@ class Generation:
     exact: bool = False  # only at batch sizes that are certified to give the same bits
     progress_every: int | None = None  # steps
     preview_every: int | None = None  # steps
+    part_of: str = ""  # id of the request that this is a part of; empty: it is all of it
+
+    @property
+    def caller_id(self) -> str:
+        """The id under which the caller knows the request, for logs."""
+        return self.part_of or self.request_id
 
 
 def complaint(error: ValidationError, kind: type[GenerateRequest] = GenerateRequest) -> InvalidArgument:

@@ -91,6 +91,7 @@ def generation_of(submit: pb.Submit, payload: Payload, request_id: str, now: flo
         params[name] = plain
     return Generation(
         request_id=request_id,
+        part_of=submit.request_id,
         model=submit.model,
         version=submit.version,
         operation=submit.operation,

@@ -138,7 +138,7 @@ class Session:
         except BroodError as error:
             self._fail(number, chunk, error)
         except Exception:
-            request_id = generation.request_id
+            request_id = generation.caller_id
             log.exception("request %s failed", request_id, extra={"request_id": request_id})
             self._fail(number, chunk, Internal("an error of the worker; its log has the details"))
         finally:

@@ -37,13 +37,13 @@ def test_a_piece_is_a_generation_of_its_own() -> None:
     found, _ = sent(WHOLE, Piece(4, 3))
     assert found.n == 3
     assert found.index == WHOLE.index + 4
-    assert found.request_id == "other-id"
+    assert (found.request_id, found.caller_id) == ("other-id", WHOLE.request_id)
     assert found.params == PARAMS
     assert {name: type(value) for name, value in found.params.items()} == {k: type(v) for k, v in PARAMS.items()}
     for name, array in INPUTS.items():
         assert found.inputs[name].dtype == array.dtype
         assert np.array_equal(found.inputs[name], array[4:7])
-    same = replace(found, request_id="an-id", n=10, index=WHOLE.index, params={}, inputs={})
+    same = replace(found, request_id="an-id", part_of="", n=10, index=WHOLE.index, params={}, inputs={})
     assert same == replace(WHOLE, params={}, inputs={})
 
 
@@ -65,7 +65,7 @@ def test_what_rows_share_is_sent_once() -> None:
 )
 def test_every_word_arrives(words: dict[str, Any]) -> None:
     asked = replace(WHOLE, n=1, index=0, params={}, inputs={}, **words)
-    assert sent(asked, Piece(0, 1))[0] == replace(asked, request_id="other-id")
+    assert sent(asked, Piece(0, 1))[0] == replace(asked, request_id="other-id", part_of=asked.request_id)
 
 
 def test_deadlines_travel_as_what_is_left() -> None:
