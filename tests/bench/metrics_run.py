@@ -72,7 +72,7 @@ def under_load(server: Served) -> Span:
             load = other.submit(some_load, server.http_port, server.grpc_port, seconds, callers)
             if number == 1:
                 time.sleep(KILL_S)
-                next(each for each in server.processes() if "generator" in " ".join(each.cmdline())).kill()
+                next(each for each in server.processes() if "brood:generator" in " ".join(each.cmdline())).kill()
             load.result()
     time.sleep(QUIET_S)
     return Span(start, time.time())
