@@ -99,7 +99,7 @@ def page(watch: Prometheus, span: Span) -> None:
         "| metric | expression | value |\n|---|---|---|\n" + "\n".join(rows),
         "## The dashboards",
         "The panels of `deploy/observability/dashboards`, drawn with matplotlib from what Prometheus answers to their "
-        "queries over this run. Grafana draws them in its own way.",
+        "queries over this run, over the seconds since it began. Grafana draws them in its own way.",
         *pictures,
     ]
     (DOCS / "pictures").mkdir(exist_ok=True)

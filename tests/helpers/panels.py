@@ -38,11 +38,11 @@ def draw(board: Path, prometheus: Prometheus, span: Span, to: Path) -> int:
     rows = math.ceil(len(panels) / COLUMNS)
     figure = Figure(figsize=(COLUMNS * PANEL_INCHES[0], rows * PANEL_INCHES[1]), layout="constrained")
     figure.suptitle(document["title"], x=0.01, ha="left", color=INK)
-    places = figure.subplots(rows, COLUMNS, squeeze=False).flat
+    places = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
     filled = 0
     for place, panel in zip(places, panels, strict=False):
         filled += _panel(place, panel, prometheus, span)
-    for place in list(places)[len(panels) :]:
+    for place in places[len(panels) :]:
         place.set_axis_off()
     figure.savefig(to, dpi=80, pil_kwargs={"optimize": True}, metadata={"Software": None})
     return filled
@@ -79,7 +79,9 @@ def _lines(axes: Axes, found: list[tuple[str, list[tuple[float, float]]]], panel
     axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: value(number, unit)))
     axes.grid(axis="y", linewidth=0.3)
     handles, names = axes.get_legend_handles_labels()
-    axes.legend(handles[:MOST], names[:MOST], fontsize=6, frameon=False, loc="upper left", labelcolor=INK)
+    axes.legend(
+        handles[:MOST], names[:MOST], fontsize=6, framealpha=0.7, edgecolor="none", loc="upper left", labelcolor=INK
+    )
 
 
 def _asked(expression: str, span: Span) -> str:
@@ -93,10 +95,12 @@ def _named(form: str, labels: Mapping[str, str]) -> str:
 def value(number: float, unit: str) -> str:
     """A number in a unit of Grafana's, short."""
     if unit == "percentunit":
-        return f"{number:.3g}" if not number else f"{100 * number:.3g} %"
+        return f"{100 * number:,.0f} %" if number >= 1 else f"{100 * number:.3g} %"
     if unit == "s" and 0 < number < 1:
         return f"{1e3 * number:.3g} ms"
     if unit == "bytes" and number:
         power = min(3, int(math.log(number, 1024)))
         return f"{number / 1024**power:.3g} {('B', 'KiB', 'MiB', 'GiB')[power]}"
+    if number >= 1000:
+        return f"{number:,.0f}"
     return f"{number:.3g}{' s' if unit == 's' else '/s' if unit in ('reqps', 'cps') else ''}"

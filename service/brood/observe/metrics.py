@@ -39,7 +39,8 @@ class Metrics:
         self._children: dict[tuple[str, ...], Any] = {}
         self._lock = Lock()  # of the tallies
         self._tallies: dict[tuple[str, ...], Amount | Level | Spread] = {}
-        self._ends: dict[tuple[str, str, str, str], tuple[Amount, Spread, Amount]] = {}
+        self._ends: dict[tuple[str, str, str, str], tuple[Amount, Spread]] = {}
+        self._made: dict[tuple[str, str], Amount] = {}
         self._parts: dict[tuple[Part, str, str], Spread] = {}
         self._graphs: dict[tuple[str, str], tuple[Amount, Spread, Spread, Spread, Amount]] = {}
         self._infos: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -57,10 +58,11 @@ class Metrics:
         """A request has ended; ``rows`` samples of it were made."""
         key = (model, operation, protocol, code)
         with self._lock:
-            requests, duration, samples = self._ends.get(key) or self._end(key)
+            requests, duration = self._ends.get(key) or self._end(key)
             requests.add(1)
             duration.observe(seconds)
-            samples.add(rows)
+            if rows:
+                (self._made.get(key[:2]) or self._samples(model, operation)).add(rows)
         if code == MISSED:
             self._child(catalogue.DEADLINE_MISSES, model, operation).inc()
 
@@ -164,12 +166,15 @@ class Metrics:
         assert isinstance(there, type(tally))
         return there
 
-    def _end(self, key: tuple[str, str, str, str]) -> tuple[Amount, Spread, Amount]:
+    def _samples(self, model: str, operation: str) -> Amount:
+        found = self._made[model, operation] = self._amount(catalogue.SAMPLES, model, operation)
+        return found
+
+    def _end(self, key: tuple[str, str, str, str]) -> tuple[Amount, Spread]:
         model, operation, protocol, code = key
         found = self._ends[key] = (
             self._amount(catalogue.REQUESTS, model, operation, protocol, code),
             self._spread(catalogue.DURATION, model, operation, protocol),
-            self._amount(catalogue.SAMPLES, model, operation),
         )
         return found
 
