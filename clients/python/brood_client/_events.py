@@ -156,7 +156,10 @@ class _Shown:
 
     def __repr__(self) -> str:
         outputs = (f"{name}: {_briefly(self.contents[name])}" for name in sorted(self.contents))
-        return f"{type(self).__name__}(index={self.index}, seed={self.seed}, {', '.join(outputs)})"
+        return f"{type(self).__name__}({self._place()}, {', '.join(outputs)})"
+
+    def _place(self) -> str:
+        return f"index={self.index}, seed={self.seed}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -170,6 +173,9 @@ class Preview(_Shown):
 
     step: int  # steps it has behind it
     of: int  # steps it takes
+
+    def _place(self) -> str:
+        return f"{super()._place()}, step={self.step}, of={self.of}"
 
 
 @dataclass(frozen=True, slots=True)

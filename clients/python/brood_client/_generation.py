@@ -56,7 +56,7 @@ class Generation:
         return self.samples[position]
 
     def __repr__(self) -> str:
-        head = f"{self.model} {self.version} {self.operation}, {len(self.samples)} samples, seed {self.seed}"
+        head = f"{self.model} {self.version} {self.operation}, {_counted(len(self.samples))}, seed {self.seed}"
         return f"<Generation {self.id}: {head}>"
 
     @property
@@ -216,6 +216,10 @@ class Generation:
             return f"<audio controls {said}></audio>"
         size = 'style="min-width:56px;image-rendering:pixelated;margin:1px"'
         return f"<video controls loop muted {said} {size}></video>" if form in VIDEOS else f"<img {said} {size}>"
+
+
+def _counted(samples: int) -> str:
+    return "1 sample" if samples == 1 else f"{samples} samples"
 
 
 def _table(samples: tuple[Sample, ...]) -> str:

@@ -72,7 +72,7 @@ class Medium:
 Change = Literal["load", "unload", "reload"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Model:
     """One version of one model on the server."""
 
@@ -97,3 +97,7 @@ class Model:
     )  # graph → operator → nodes it leaves to others
     state_bytes: int = 0  # memory that the state of unfinished samples may take
     sample: Medium | None = None  # None: samples are numbers only
+
+    def __repr__(self) -> str:
+        more = self.reason if self.state == "failed" else ", ".join(self.operations)
+        return f"<Model {self.name} {self.version}: {self.state}{'; ' if more else ''}{more}>"

@@ -129,6 +129,12 @@ class Gathered:
     samples: list[Sample] = field(default_factory=list)
     done: Done | None = None
 
+    def __str__(self) -> str:
+        if self.accepted is None:
+            return "of which nothing is known yet"
+        head = f"{self.accepted.id}: {self.accepted.model} {self.accepted.version} {self.accepted.operation}"
+        return f"{head}, {len(self.samples)} of {self.accepted.n} samples, seed {self.accepted.seed}"
+
     def saw(self, event: Event) -> None:
         """Keep what belongs into the answer."""
         match event:

@@ -24,17 +24,18 @@ LENGTH_DELIMITED = 2  # wire type
 STATUS_DETAILS, RETRY_DELAY, ABOUT, KEY, VALUE = 3, 1, 3, 1, 2  # numbers of fields
 
 
-def translated(error: grpc.RpcError) -> BroodError:
-    """The error in a status of ours, or of whatever stands between."""
+def translated(error: grpc.RpcError, url: str) -> BroodError:
+    """The error in a status of ours, or of whatever stands between us and the server at a URL."""
     call = cast("grpc.Call", error)  # what a stub raises is both
     trailers = dict(call.trailing_metadata() or ())
     words = {name: value for name, value in trailers.items() if isinstance(value, str)}
     code = words.get("brood-error-code") or CODES.get(call.code(), "internal")
     given = trailers.get("grpc-status-details-bin")
     details = given if isinstance(given, bytes) else b""
+    message = call.details() or code
     return error_of(
         code,
-        call.details() or code,
+        f"{url}: {message}" if code == "unreachable" else message,
         field=words.get("brood-error-field"),
         request_id=words.get("x-request-id"),
         retry_after_s=retry_after_s(details),

@@ -299,6 +299,39 @@ async def test_a_stream_comes_to_an_answer(service: Service) -> None:
     ).samples
 
 
+async def test_a_stream_shows_how_far_it_is(service: Service) -> None:
+    def shown(client: Client) -> list[str]:
+        stream = client.stream("tiny", n=2, seed=7, request_id="mine")
+        return [repr(stream), repr((next(stream), stream)[1]), repr((next(stream), stream)[1])]
+
+    assert await service.call(shown) == [
+        "<Stream of which nothing is known yet>",
+        "<Stream mine: tiny 2 generate, 0 of 2 samples, seed 7>",
+        "<Stream mine: tiny 2 generate, 1 of 2 samples, seed 7>",
+    ]
+
+
+async def test_models_show_themselves_in_short(service: Service) -> None:
+    shown = [repr(model) for model in await service.call(lambda client: client.models())]
+    assert "<Model broken 1: failed; graph.onnx: its sha256 is not the one in the manifest>" in shown
+    assert "<Model tiny 2: ready; complete, generate, reconstruct, score, vary>" in shown
+
+
+async def test_after_its_end_a_client_is_of_no_use(service: Service) -> None:
+    def after(client: Client) -> None:
+        client.close()
+        client.models()
+
+    with pytest.raises(RuntimeError, match="has been closed"):
+        await service.call(after)
+
+
+@pytest.mark.parametrize("retries", [-1, 1.5, True, "many"])
+def test_retries_are_a_number(retries: Any) -> None:
+    with pytest.raises(ValueError, match="retries: .* is not allowed; allowed: an integer, 0 ≤ retries"):
+        Client("http://localhost", retries=retries)
+
+
 async def test_a_stream_that_is_refused(service: Service) -> None:
     error = await service.error(lambda client: list(client.stream("tiny", params={"label": 11})))
     assert (type(error), error.field) == (InvalidArgument, "params.label")

@@ -123,7 +123,8 @@ def test_a_bare_status(status: grpc.StatusCode, code: str) -> None:
 
     with grpc_server(answer) as url:
         error = error_from(url)
-    assert (error.code, error.message) == (code, "words")
+    said = f"{url}: words" if code == "unreachable" else "words"
+    assert (error.code, error.message) == (code, said)
 
 
 def test_silence_over_http_ends_with_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:

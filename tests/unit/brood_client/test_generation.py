@@ -60,6 +60,7 @@ def test_it_is_a_sequence_of_samples() -> None:
     assert made[-1].index == 2
     assert repr(made) == "<Generation id-1: tiny 1 generate, 3 samples, seed 7>"
     assert repr(made[1]) == "Sample(index=1, seed=7, image: float32 [1, 1, 3], label: 1)"
+    assert repr(pictures(1)) == "<Generation id-1: tiny 1 generate, 1 sample, seed 7>"
 
 
 def test_pictures() -> None:
@@ -145,7 +146,7 @@ def test_notebooks_without_pictures() -> None:
 
 def test_a_preview_says_how_far_it_is() -> None:
     preview = Preview(3, 7, {"image": content(GREYS, (0.0, 1.0))}, step=2, of=5)
-    assert (preview.step, preview.of) == (2, 5)
+    assert repr(preview) == "Preview(index=3, seed=7, step=2, of=5, image: float32 [1, 1, 3])"
     assert preview.image.size == (3, 1)
 
 

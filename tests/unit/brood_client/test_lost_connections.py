@@ -70,7 +70,7 @@ async def test_a_whole_answer_is_asked_for_again(service: Service) -> None:
 async def test_a_server_that_stays_away(service: Service) -> None:
     service.line.refusing = True
     async with AsyncClient(service.url, retries=2) as client:
-        with pytest.raises(Unreachable):
+        with pytest.raises(Unreachable, match=f"^{service.url}: "):
             await client.generate("tiny")
         with pytest.raises(Unreachable):
             await client.stream("tiny").result()

@@ -44,7 +44,7 @@ class AsyncClient:
         retries: how often in a row something is tried again; 0: never.
 
     Raises:
-        ValueError: the URL has another form.
+        ValueError: the URL has another form, or retries are less than 0.
         OSError: a file for TLS cannot be read.
     """
 
@@ -58,6 +58,8 @@ class AsyncClient:
         tls_cert: tuple[str | PathLike[str], str | PathLike[str]] | None = None,
         retries: int = 4,
     ) -> None:
+        if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+            raise ValueError(f"retries: {retries!r} is not allowed; allowed: an integer, 0 ≤ retries")
         self._endpoint = endpoint_of(url, api_key, headers, tls_roots, tls_cert)
         self._transport = transport_to(self._endpoint)
         self._retries = retries

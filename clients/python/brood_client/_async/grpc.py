@@ -36,6 +36,7 @@ class AsyncGrpc:
         self._endpoint = endpoint
         self._metadata = tuple(endpoint.headers.items())
         self._opened: _Connection | None = None
+        self._closed = False
         self._lock = threading.Lock()  # held for no longer than it takes to make the objects
 
     async def generate(self, request: Request, left_s: float | None) -> Generation:
@@ -45,7 +46,7 @@ class AsyncGrpc:
             method = self._connection.stub.Generate
             answer, trailers = await aanswered(method, message, patience_s(left_s), metadata)
         except grpc.RpcError as error:
-            raise translated(error) from error
+            raise translated(error, self._endpoint.url) from error
         return replace(generation_of(answer), replayed=REPLAYED in trailers)
 
     async def stream(self, request: Request, left_s: float | None) -> AsyncGenerator[Event, None]:
@@ -60,7 +61,7 @@ class AsyncGrpc:
                 if event is not None:
                     yield event
         except grpc.RpcError as error:
-            raise translated(error) from error
+            raise translated(error, self._endpoint.url) from error
         finally:
             call.cancel()
         if not whole:
@@ -72,7 +73,7 @@ class AsyncGrpc:
             stub, patience = self._connection.stub, patience_s(left_s)
             answer = await stub.ListModels(pb.ListModelsRequest(), timeout=patience, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise translated(error) from error
+            raise translated(error, self._endpoint.url) from error
         return [model_of(model) for model in answer.models]
 
     async def model(self, name: str, version: int | None, left_s: float | None) -> Model:
@@ -82,7 +83,7 @@ class AsyncGrpc:
             stub, patience = self._connection.stub, patience_s(left_s)
             return model_of(await stub.GetModel(message, timeout=patience, metadata=self._metadata))
         except grpc.RpcError as error:
-            raise translated(error) from error
+            raise translated(error, self._endpoint.url) from error
 
     async def change(self, change: Change, name: str, version: int | None, left_s: float | None) -> list[Model]:
         """See `AsyncTransport`."""
@@ -91,7 +92,7 @@ class AsyncGrpc:
         try:
             answer = await method(message, timeout=patience_s(left_s), metadata=self._metadata)
         except grpc.RpcError as error:
-            raise translated(error) from error
+            raise translated(error, self._endpoint.url) from error
         return [model_of(model) for model in answer.models]
 
     async def cancel(self, request_id: str, left_s: float | None) -> bool:
@@ -101,15 +102,18 @@ class AsyncGrpc:
             stub, patience = self._connection.stub, patience_s(left_s)
             return (await stub.Cancel(message, timeout=patience, metadata=self._metadata)).cancelled
         except grpc.RpcError as error:
-            raise translated(error) from error
+            raise translated(error, self._endpoint.url) from error
 
     async def aclose(self) -> None:
         """See `AsyncTransport`."""
+        self._closed = True
         if self._opened is not None:
             await aclose_channel(self._opened.channel)
 
     @property
     def _connection(self) -> _Connection:
+        if self._closed:
+            raise RuntimeError("this client has been closed")
         with self._lock:
             if self._opened is None:
                 self._opened = _Connection(self._endpoint)

@@ -22,6 +22,9 @@ class AsyncStream:
     def __init__(self, events: AsyncGenerator[Event, None]) -> None:
         self._events, self._seen = events, Gathered()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._seen}>"
+
     @property
     def accepted(self) -> Accepted | None:
         """Id, version, seed, determinism; None until the server has accepted."""

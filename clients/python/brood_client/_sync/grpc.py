@@ -37,6 +37,7 @@ class Grpc:
         self._endpoint = endpoint
         self._metadata = tuple(endpoint.headers.items())
         self._opened: _Connection | None = None
+        self._closed = False
         self._lock = threading.Lock()  # held for no longer than it takes to make the objects
 
     def generate(self, request: Request, left_s: float | None) -> Generation:
@@ -46,7 +47,7 @@ class Grpc:
             method = self._connection.stub.Generate
             answer, trailers = answered(method, message, patience_s(left_s), metadata)
         except grpc.RpcError as error:
-            raise translated(error) from error
+            raise translated(error, self._endpoint.url) from error
         return replace(generation_of(answer), replayed=REPLAYED in trailers)
 
     def stream(self, request: Request, left_s: float | None) -> Generator[Event, None]:
@@ -61,7 +62,7 @@ class Grpc:
                 if event is not None:
                     yield event
         except grpc.RpcError as error:
-            raise translated(error) from error
+            raise translated(error, self._endpoint.url) from error
         finally:
             call.cancel()
         if not whole:
@@ -73,7 +74,7 @@ class Grpc:
             stub, patience = self._connection.stub, patience_s(left_s)
             answer = stub.ListModels(pb.ListModelsRequest(), timeout=patience, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise translated(error) from error
+            raise translated(error, self._endpoint.url) from error
         return [model_of(model) for model in answer.models]
 
     def model(self, name: str, version: int | None, left_s: float | None) -> Model:
@@ -83,7 +84,7 @@ class Grpc:
             stub, patience = self._connection.stub, patience_s(left_s)
             return model_of(stub.GetModel(message, timeout=patience, metadata=self._metadata))
         except grpc.RpcError as error:
-            raise translated(error) from error
+            raise translated(error, self._endpoint.url) from error
 
     def change(self, change: Change, name: str, version: int | None, left_s: float | None) -> list[Model]:
         """See `Transport`."""
@@ -92,7 +93,7 @@ class Grpc:
         try:
             answer = method(message, timeout=patience_s(left_s), metadata=self._metadata)
         except grpc.RpcError as error:
-            raise translated(error) from error
+            raise translated(error, self._endpoint.url) from error
         return [model_of(model) for model in answer.models]
 
     def cancel(self, request_id: str, left_s: float | None) -> bool:
@@ -102,15 +103,18 @@ class Grpc:
             stub, patience = self._connection.stub, patience_s(left_s)
             return (stub.Cancel(message, timeout=patience, metadata=self._metadata)).cancelled
         except grpc.RpcError as error:
-            raise translated(error) from error
+            raise translated(error, self._endpoint.url) from error
 
     def close(self) -> None:
         """See `Transport`."""
+        self._closed = True
         if self._opened is not None:
             close_channel(self._opened.channel)
 
     @property
     def _connection(self) -> _Connection:
+        if self._closed:
+            raise RuntimeError("this client has been closed")
         with self._lock:
             if self._opened is None:
                 self._opened = _Connection(self._endpoint)

@@ -23,6 +23,9 @@ class Stream:
     def __init__(self, events: Generator[Event, None]) -> None:
         self._events, self._seen = events, Gathered()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._seen}>"
+
     @property
     def accepted(self) -> Accepted | None:
         """Id, version, seed, determinism; None until the server has accepted."""
