@@ -328,7 +328,7 @@ async def test_after_its_end_a_client_is_of_no_use(service: Service) -> None:
 
 @pytest.mark.parametrize("retries", [-1, 1.5, True, "many"])
 def test_retries_are_a_number(retries: Any) -> None:
-    with pytest.raises(ValueError, match="retries: .* is not allowed; allowed: an integer, 0 ≤ retries"):
+    with pytest.raises(ValueError, match=r"retries: .* is not allowed; allowed: an integer, 0 ≤ retries"):
         Client("http://localhost", retries=retries)
 
 
