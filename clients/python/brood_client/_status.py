@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import cast
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 
+from brood.protocol.wire.fields import fields
 from brood_client._errors import BroodError, error_of
 
 # What a status means that the library, or something in between, ended a call with, and not the server's own table.
@@ -20,7 +20,6 @@ CODES = {
     grpc.StatusCode.UNAUTHENTICATED: "unauthenticated",
     grpc.StatusCode.PERMISSION_DENIED: "permission_denied",
 }
-LENGTH_DELIMITED = 2  # wire type
 STATUS_DETAILS, RETRY_DELAY, ABOUT, KEY, VALUE = 3, 1, 3, 1, 2  # numbers of fields
 
 
@@ -63,27 +62,13 @@ def _detail(details: bytes, kind: str) -> list[tuple[int, bytes]]:
     Read field by field: the classes of ``google.rpc`` are not part of protobuf.
     """
     packed = (AnyMessage.FromString(content) for number, content in _parts(details) if number == STATUS_DETAILS)
-    found = (list(_parts(each.value)) for each in packed if each.type_url.endswith(f"/google.rpc.{kind}"))
+    found = (_parts(each.value) for each in packed if each.type_url.endswith(f"/google.rpc.{kind}"))
     return next(found, [])
 
 
-def _parts(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """Number and content of the length-delimited fields of a message (https://protobuf.dev/programming-guides/encoding)."""
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        length, at = _varint(message, at)  # of any other field that these messages have: its value
-        if tag & 7 == LENGTH_DELIMITED:
-            yield tag >> 3, message[at : at + length]
-            at += length
-
-
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    """An integer of seven bits a byte, and where it ends."""
-    value = shift = 0
-    while at < len(message):
-        value |= (message[at] & 0x7F) << shift
-        shift, at = shift + 7, at + 1
-        if message[at - 1] < 0x80:
-            break
-    return value, at
+def _parts(message: bytes) -> list[tuple[int, bytes]]:
+    """Number and content of the fields that are texts or messages; none of what is no message."""
+    try:
+        return [(number, bytes(value)) for number, value in fields(message) if isinstance(value, memoryview)]
+    except ValueError:
+        return []

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
+from brood.protocol.wire.fields import fields
 
 # message → field number → message of that field; only fields that can lead to a tensor
 FIELDS: dict[str, dict[int, str]] = {
@@ -43,7 +43,7 @@ def weights_dtype(model: bytes) -> str:
     """
     sizes: Counter[str] = Counter()
     for tensor in _walk("Model", memoryview(model), 0):
-        kind = next((value for field, value in _fields(tensor) if field == TENSOR_DATA_TYPE), None)
+        kind = next((value for field, value in fields(tensor) if field == TENSOR_DATA_TYPE), None)
         if isinstance(kind, int) and kind in FLOATS:
             sizes[FLOATS[kind]] += len(tensor)
     return max(sizes, key=lambda name: sizes[name], default="")
@@ -56,7 +56,7 @@ def _walk(message: str, content: memoryview, depth: int) -> Iterator[memoryview]
     if message == "Tensor":
         yield content
         return
-    for field, value in _fields(content):
+    for field, value in fields(content):
         below = FIELDS[message].get(field)
         if below is not None and isinstance(value, memoryview):
             yield from _walk(below, value, depth + 1)
@@ -64,41 +64,9 @@ def _walk(message: str, content: memoryview, depth: int) -> Iterator[memoryview]
 
 def _external(tensor: memoryview) -> Iterator[str]:
     name, external = "", False
-    for field, value in _fields(tensor):
+    for field, value in fields(tensor):
         if field == TENSOR_NAME and isinstance(value, memoryview):
             name = bytes(value).decode("utf-8", "replace")
         external |= field == TENSOR_EXTERNAL_DATA or (field == TENSOR_DATA_LOCATION and value != 0)
     if external:
         yield name or "(unnamed)"
-
-
-def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """The fields of one message: (number, varint or bytes)."""
-    at = 0
-    while at < len(content):
-        key, at = _varint(content, at)
-        kind = key & 7
-        if kind == VARINT:
-            value, at = _varint(content, at)
-            yield key >> 3, value
-            continue
-        size = {FIXED64: 8, FIXED32: 4}.get(kind)
-        if kind == LENGTH:
-            size, at = _varint(content, at)
-        if size is None or at + size > len(content):
-            raise ValueError("not a protocol buffer")
-        yield key >> 3, content[at : at + size]
-        at += size
-
-
-def _varint(content: memoryview, at: int) -> tuple[int, int]:
-    """A base-128 integer and where it ends."""
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(content):
-            break
-        byte, at = content[at], at + 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-    raise ValueError("not a protocol buffer")

@@ -13,11 +13,15 @@ from google.protobuf.message import DecodeError, Message
 from brood.dataplane.ids import request_id_of
 from brood.frontends.grpc.errors import details_of, status_of, trailers_of
 from brood.observe.trace import begin, trace_of
-from brood.protocol.errors import BroodError, Cancelled, Internal, InvalidArgument
+from brood.protocol.errors import BroodError, Cancelled, Internal, InvalidArgument, PayloadTooLarge
+from brood.protocol.wire.fields import fields
 
 logger = logging.getLogger(__name__)
 
 STALL_S = 60.0  # who takes no message for so long is gone: finished samples wait for it in memory
+
+# Reading a message holds up everybody else: of a large one, the parts are counted first, as those of JSON are.
+LARGE_BYTES, MOST_PARTS = 2**16, 2**18
 
 Context = grpc.aio.ServicerContext[bytes, Any]
 Asked = TypeVar("Asked")
@@ -52,11 +56,35 @@ def parsed(kind: type[Kind], content: bytes) -> Kind:
 
     Raises:
         InvalidArgument: they are not such a message.
+        PayloadTooLarge: it has too many parts.
     """
     try:
+        if len(content) > LARGE_BYTES:
+            check_parts(kind, content)
         return kind.FromString(content)
-    except DecodeError as error:
+    except (DecodeError, ValueError) as error:
         raise InvalidArgument(f"the request is not a {kind.DESCRIPTOR.full_name} message") from error
+
+
+def check_parts(kind: type[Message], content: bytes) -> None:
+    """Refuse a message that would take long to read.
+
+    Raises:
+        PayloadTooLarge: it has too many fields, entries, or elements that are not packed.
+        ValueError: it is no message.
+    """
+    waiting: list[tuple[Any, memoryview]] = [(kind.DESCRIPTOR, memoryview(content))]
+    count = 0
+    while waiting:
+        holder, message = waiting.pop()
+        for number, value in fields(message):
+            count += 1
+            if count > MOST_PARTS:
+                text = f"the message has too many parts: at most {MOST_PARTS} fields, entries and elements"
+                raise PayloadTooLarge(f"{text}; send arrays as bytes")
+            field = holder.fields_by_number.get(number)
+            if field is not None and field.message_type is not None and isinstance(value, memoryview):
+                waiting.append((field.message_type, value))
 
 
 async def send(context: Context, message: Any) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from google.protobuf.message import Message
 
+from brood.frontends.grpc import calls
 from brood.protocol.wire import generator_pb2, inference_pb2
 from helpers.backend import FakeBackend
 
@@ -82,3 +83,47 @@ async def test_no_message_is_a_fault_of_ours(channel: grpc.aio.Channel, backend:
     whole = SEEDS[method].SerializeToString()
     assert await ended(channel, method, whole) in {grpc.StatusCode.OK, grpc.StatusCode.PERMISSION_DENIED}
     assert backend.running == {}
+
+
+def raw(channel: grpc.aio.Channel, method: str) -> grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]:
+    """A method that takes and gives bytes."""
+    return channel.unary_unary(f"/{method}", request_serializer=bytes, response_deserializer=bytes)
+
+
+def many(count: int) -> Iterator[tuple[str, Message]]:
+    """Messages of so many small parts, in each of the places that may have any number."""
+    request = generator_pb2.GenerateRequest(model="tiny", n=1)
+    for number in range(count // 3):  # an entry, and its key and value
+        request.params[str(number)].int_value = 1
+    yield f"{GENERATOR}/Generate", request
+    tensor = inference_pb2.ModelInferRequest.InferInputTensor(name="image", datatype="BYTES", shape=[1])
+    tensor.contents.bytes_contents.extend([b""] * count)
+    yield f"{INFERENCE}/ModelInfer", inference_pb2.ModelInferRequest(model_name="tiny", inputs=[tensor])
+    yield (
+        f"{INFERENCE}/ModelInfer",
+        inference_pb2.ModelInferRequest(model_name="tiny", raw_input_contents=[b""] * count),
+    )
+
+
+@pytest.mark.parametrize("place", range(3))
+async def test_messages_of_very_many_parts_are_refused_unread(
+    channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    monkeypatch.setattr(calls, "MOST_PARTS", 30_000)
+    method, message = list(many(33_000))[place]
+    with pytest.raises(grpc.aio.AioRpcError, match="the message has too many parts: at most 30000") as caught:
+        await raw(channel, method)(message.SerializeToString())
+    assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_large_tensors_are_one_part(channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "MOST_PARTS", 100)
+    request = generator_pb2.GenerateRequest(model="tiny", n=1, inputs={"x": generator_pb2.Tensor(content=bytes(2**18))})
+    with pytest.raises(grpc.aio.AioRpcError, match=r"inputs\.x"):
+        await raw(channel, f"{GENERATOR}/Generate")(request.SerializeToString())
+
+
+async def test_large_noise_is_no_message(channel: grpc.aio.Channel) -> None:
+    noise = np.random.default_rng(3).bytes(2**17)
+    with pytest.raises(grpc.aio.AioRpcError, match=r"is not a brood\.v1\.GenerateRequest message"):
+        await raw(channel, f"{GENERATOR}/Generate")(noise)
