@@ -45,7 +45,7 @@ class PatientProtocol(HttpToolsProtocol):
             return
         self._unread += len(data)
         super().data_received(data)
-        if self._unread > HEAD_BYTES and not self.transport.is_closing():
+        if self._unread > HEAD_BYTES and not self._refused and not self.transport.is_closing():
             self.send_400_response("")
 
     def on_message_begin(self) -> None:

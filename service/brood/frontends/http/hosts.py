@@ -32,5 +32,5 @@ def check_host(given: Sequence[str], names: Collection[str]) -> None:
     """
     parts = FORM.fullmatch(given[0].lower()) if len(given) == 1 else None
     if parts is None or parts[1] not in names:
-        found = f"{show(given[0])} is not a name of this server" if len(given) == 1 else f"{len(given)} were sent"
+        found = f"{show(given[0])} is not a name of this server" if len(given) == 1 else f"{len(given) or 'none'} sent"
         raise HostRefused(f"Host: {found}; allowed: one of {', '.join(sorted(names))}", field="Host")

@@ -101,7 +101,7 @@ async def test_a_second_host_is_refused_whatever_it_says() -> None:
     service = Service(hosts=frozenset({"localhost"}))
     response = await service.client.get("/healthz", headers=[("host", "localhost"), ("host", "localhost")])
     assert response.status_code == 421
-    assert error_of(response)["message"] == "Host: 2 were sent; allowed: one of localhost"
+    assert error_of(response)["message"] == "Host: 2 sent; allowed: one of localhost"
     await service.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 
 import pytest
@@ -82,7 +83,7 @@ AWAITED = CHUNKED.replace(b"\r\n\r\n", b"\r\nContent-Type: application/json\r\n\
         AWAITED + b"1;" + b"y" * 8 * MANY,  # an extension of a chunk
     ],
 )
-async def test_headers_have_an_end(port: int, sent: bytes) -> None:
+async def test_headers_have_an_end(port: int, caplog: pytest.LogCaptureFixture, sent: bytes) -> None:
     head, _, body = (await rest(port, sent)).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 413 ")
     assert b"connection: close" in head
@@ -91,6 +92,7 @@ async def test_headers_have_an_end(port: int, sent: bytes) -> None:
         "payload_too_large",
         f"the headers are too large; allowed: {connections.HEAD_BYTES} bytes in all",
     )
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.parametrize(
