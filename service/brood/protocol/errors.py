@@ -12,7 +12,7 @@ BroodError
 │   ├── PayloadTooLarge          body or headers are larger than the limit
 │   ├── RequestTimeout           the body came too slowly
 │   ├── IdempotencyConflict      the idempotency key was used for another request
-│   ├── HostRefused              the Host header names another machine
+│   ├── HostRefused              Host or Origin names another machine
 │   ├── Unauthenticated          no key was sent, or none that holds
 │   ├── PermissionDenied         the key does not allow this
 │   ├── DeterminismUnavailable   bit for bit the same cannot be promised here
@@ -123,7 +123,7 @@ class IdempotencyConflict(RequestError):
 
 
 class HostRefused(RequestError):
-    """The Host header names another machine (protection against DNS rebinding)."""
+    """Host or Origin names another machine (protection against web pages that reach for this one)."""
 
 
 class Unauthenticated(RequestError):

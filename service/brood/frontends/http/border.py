@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from brood.dataplane.ids import request_id_of
 from brood.frontends.http.errors import error_response, foreign
-from brood.frontends.http.hosts import check_host
+from brood.frontends.http.hosts import check_host, check_origin
 from brood.observe.trace import Trace, begin, trace_of
 from brood.protocol.errors import BroodError, Internal, NotReady
 
@@ -50,7 +50,8 @@ class Border:
 
         try:
             if self._hosts is not None:
-                check_host([value.decode("latin-1") for key, value in headers if key == b"host"], self._hosts)
+                check_host(every(headers, b"host"), self._hosts)
+                check_origin(every(headers, b"origin"), self._hosts)
             await self._app(scope, receive, send_named)
         except asyncio.CancelledError as error:
             # The server cancels what outlives its grace when it stops; this is the outermost frame of that task.
@@ -80,9 +81,14 @@ def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
     return next((value.decode("latin-1") for key, value in headers if key == name), None)
 
 
+def every(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[str]:
+    """All headers of a (lower-case) name."""
+    return [value.decode("latin-1") for key, value in headers if key == name]
+
+
 def traced(headers: Iterable[tuple[bytes, bytes]]) -> Trace | None:
     """The trace that a request says it is part of; None: it does not say so. Who says it twice gets a new one."""
-    given = [value.decode("latin-1") for key, value in headers if key == b"traceparent"]
+    given = every(headers, b"traceparent")
     return trace_of(given[0] if len(given) == 1 else "") if given else None
 
 

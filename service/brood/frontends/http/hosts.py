@@ -1,4 +1,4 @@
-"""Which Host headers are for this server (RFC 9110 section 7.2)."""
+"""Which Host headers are for this server (RFC 9110 section 7.2), and whose pages may send to it (RFC 6454)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,27 @@ def check_host(given: Sequence[str], names: Collection[str]) -> None:
     Raises:
         HostRefused: it has another, there is none, or there are several (RFC 9112 section 3.2).
     """
-    parts = FORM.fullmatch(given[0].lower()) if len(given) == 1 else None
-    if parts is None or parts[1] not in names:
-        found = f"{show(given[0])} is not a name of this server" if len(given) == 1 else f"{len(given) or 'none'} sent"
-        raise HostRefused(f"Host: {found}; allowed: one of {', '.join(sorted(names))}", field="Host")
+    if len(given) != 1:
+        raise _refused("Host", f"{len(given) or 'none'} sent", names)
+    if _name(given[0]) not in names:
+        raise _refused("Host", f"{show(given[0])} is not a name of this server", names)
+
+
+def check_origin(given: Sequence[str], names: Collection[str]) -> None:
+    """Let a request pass that no page of another host makes a browser send: some it sends without asking first.
+
+    Raises:
+        HostRefused: a page of another host does.
+    """
+    for origin in given:
+        if _name(origin.partition("://")[2]) not in names:
+            raise _refused("Origin", f"{show(origin)} is not this server", names)
+
+
+def _name(authority: str) -> str | None:
+    parts = FORM.fullmatch(authority.lower())
+    return None if parts is None else parts[1]
+
+
+def _refused(field: str, found: str, names: Collection[str]) -> HostRefused:
+    return HostRefused(f"{field}: {found}; allowed: one of {', '.join(sorted(names))}", field=field)

@@ -105,6 +105,25 @@ async def test_a_second_host_is_refused_whatever_it_says() -> None:
     await service.close()
 
 
+@pytest.mark.parametrize("origin", ["http://evil.example", "https://localhost.evil.example", "null", "", "localhost"])
+async def test_pages_of_others_send_nothing_here(origin: str) -> None:
+    service = Service(hosts=frozenset({"localhost"}))
+    response = await service.client.post(
+        "/v2/models/tiny/infer", content=b"{}", headers={"content-type": "text/plain", "origin": origin}
+    )
+    assert response.status_code == 421
+    assert "Origin: " in response.json()["error"]
+    assert service.backend.submitted == []
+    await service.close()
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:3000", "https://LOCALHOST"])
+async def test_own_pages_do(origin: str) -> None:
+    service = Service(hosts=frozenset({"localhost"}))
+    assert (await service.client.get("/v1/models", headers={"origin": origin})).status_code == 200
+    await service.close()
+
+
 async def test_any_name_where_none_is_configured(service: Service) -> None:
     assert (await service.client.get("/healthz", headers={"host": "brood.example"})).status_code == 200
 
