@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import math
 import sys
+import time
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,6 +13,7 @@ from brood_client._events import Event, Progress, Sample
 from brood_client._request import Request
 
 WIDTH = 24  # characters of the bar
+EVERY_S = 0.1  # between two drawings
 
 
 class Bar:
@@ -22,6 +25,7 @@ class Bar:
     def __init__(self, request: Request) -> None:
         self._model, self._n = request.model, request.n
         self._finished, self._share, self._eta = 0, 0.0, ""
+        self._drawn = -math.inf
         self._tqdm = _tqdm(request)
 
     def saw(self, event: Event) -> None:
@@ -39,10 +43,15 @@ class Bar:
         self._draw()
 
     def _draw(self) -> None:
+        """Not more often than can be seen: a step may take less than a millisecond."""
         if self._tqdm is not None:
             self._tqdm.n = round(self._share * self._n, 1)
-            self._tqdm.refresh()
+            self._tqdm.update(0)  # draws if it is time
             return
+        now = time.monotonic()
+        if now - self._drawn < EVERY_S and self._finished < self._n:
+            return
+        self._drawn = now
         bar = "#" * round(self._share * WIDTH)
         line = f"{self._model} [{bar:<{WIDTH}}] {self._finished}/{self._n} samples{self._eta}"
         print(f"\r{line:<78}", end="", file=sys.stderr, flush=True)

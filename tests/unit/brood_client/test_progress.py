@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +18,7 @@ REQUEST = request_of("tiny", "generate", {"n": 4})
 
 def test_plain_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setattr(time, "monotonic", count().__next__)  # a second each
     with Bar(REQUEST) as bar:
         bar.saw(Accepted("id", "tiny", 1, "generate", 7, "exact", 4))
         bar.saw(Progress(10, 20, 1, 4, 2.25))
@@ -28,6 +31,19 @@ def test_plain_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     ]
 
 
+def test_it_is_drawn_no_more_often_than_can_be_seen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setattr(time, "monotonic", lambda: 1.0)
+    with Bar(REQUEST) as bar:
+        for index in range(4):
+            bar.saw(Progress(5 * index, 20, index, 4, 2.25))
+            bar.saw(Sample(index, 7, {}))
+    drawn = [line.partition("]")[2].split()[0] for line in capsys.readouterr().err.split("\r")[1:]]
+    assert drawn == ["0/4", "4/4"]  # the first, and the end
+
+
 def test_tqdm_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[float] = []
 
@@ -36,8 +52,8 @@ def test_tqdm_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
             assert (total, desc, unit) == (4, "tiny", "sample")
             self.n = 0.0
 
-        def refresh(self) -> None:
-            shown.append(self.n)
+        def update(self, by: float) -> None:
+            shown.append(self.n + by)
 
         def close(self) -> None:
             shown.append(-1)
