@@ -21,6 +21,8 @@ BroodError
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class BroodError(Exception):
     """Base of all errors of the client.
@@ -32,6 +34,8 @@ class BroodError(Exception):
         request_id: id under which the server knows the request, and its log the details.
         retry_after_s: seconds after which the server expects to have room; None if it did not say.
         index: index of the sample to blame; None if the whole request is.
+
+    Instances survive pickling, as between the processes of a pool, with all attributes.
     """
 
     def __init__(
@@ -49,6 +53,9 @@ class BroodError(Exception):
         self.retry_after_s, self.index = retry_after_s, index
         if request_id is not None:
             self.add_note(f"request id: {request_id}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (self.code, self.message, self.field, self.request_id, self.retry_after_s, self.index)
 
     @property
     def retryable(self) -> bool:
@@ -153,6 +160,12 @@ def error_of(
     """The error of a code's class, or a plain `BroodError`."""
     kind = KINDS.get(code, BroodError)
     return kind(message, code, field=field, request_id=request_id, retry_after_s=retry_after_s, index=index)
+
+
+def _rebuilt(
+    code: str, message: str, field: str | None, request_id: str | None, retry_after_s: float | None, index: int | None
+) -> BroodError:
+    return error_of(code, message, field=field, request_id=request_id, retry_after_s=retry_after_s, index=index)
 
 
 def invalid(field: str, found: str, allowed: str) -> BroodError:
