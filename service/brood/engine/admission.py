@@ -74,8 +74,8 @@ def _ahead_s(job: Job, scheduler: Scheduler) -> float:
 def _check_deadline(job: Job, left_s: float, scheduler: Scheduler, now: float) -> None:
     if job.alone_s > left_s:
         raise DeadlineInfeasible(
-            f"deadline_ms: {1e3 * max(left_s, 0.0):.3g} ms are left, and these samples take about {1e3 * job.alone_s:.3g} ms on "
-            "an idle device; allowed: a later deadline, or less to make",
+            f"deadline_ms: {1e3 * max(left_s, 0.0):.3g} ms are left, and these samples take about "
+            f"{1e3 * job.alone_s:.3g} ms on an idle device; allowed: a later deadline, or less to make",
             field="deadline_ms",
         )
     if not scheduler.jobs:
