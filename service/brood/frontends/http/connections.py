@@ -29,10 +29,9 @@ class PatientProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
     _unread = 0  # bytes since the last that made something whole; those of a piece may be counted with the piece before
-    _head_bytes = 0  # of the headers of one request, with its trailers
-    _in_body = False
+    _head_bytes = 0  # of the line and headers of one request
+    _in_head = False
     _refused = False
-    url = b""
 
     def connection_made(self, transport: Any) -> None:
         """A connection is open."""
@@ -45,28 +44,26 @@ class PatientProtocol(HttpToolsProtocol):
             return
         self._unread += len(data)
         super().data_received(data)
+        if self._in_head and self._timer is None:  # few requests come in pieces
+            self._close_in(HEAD_S)
         if self._unread > HEAD_BYTES and not self._refused and not self.transport.is_closing():
             self.send_400_response("")
 
     def on_message_begin(self) -> None:
         """The first byte of a request is there."""
         super().on_message_begin()
-        self._head_bytes, self._in_body = 0, False
-        self._close_in(HEAD_S)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header is whole, or a trailer, which nobody here reads."""
-        self._head_bytes += len(name) + len(value) + HEADER_BYTES
-        if self._head_bytes + len(self.url) > HEAD_BYTES:
-            raise ValueError("more headers than are read")  # the parser ends with it, and calls `send_400_response`
-        if not self._in_body:
-            super().on_header(name, value)
+        self._let_be()
+        self._in_head = True
 
     def on_headers_complete(self) -> None:
         """A request's head is whole; uvicorn begins to answer."""
-        self._unread, self._in_body = 0, True
         self._let_be()
+        self._head_bytes = len(self.url) + sum(len(name) + len(value) + HEADER_BYTES for name, value in self.headers)
+        if self._head_bytes > HEAD_BYTES:
+            raise ValueError("more headers than are read")  # the parser ends with it, and calls `send_400_response`
+        self._unread, self._in_head = 0, False
         super().on_headers_complete()
+        self.headers = []  # for trailers, which nobody reads
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body is there."""
@@ -133,7 +130,7 @@ class PatientProtocol(HttpToolsProtocol):
         return cycle.response_started or not cycle.more_body or bool(self.pipeline)
 
     def _why(self) -> BroodError:
-        if max(self._unread, self._head_bytes + len(self.url)) > HEAD_BYTES:
+        if max(self._unread, self._head_bytes) > HEAD_BYTES:
             return PayloadTooLarge(f"the headers are too large; allowed: {HEAD_BYTES} bytes in all")
         return InvalidArgument("this is not a request of HTTP/1.1 (RFC 9112), or its headers contradict each other")
 
