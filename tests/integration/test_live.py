@@ -90,6 +90,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with ThreadPoolExecutor(1) as other:
         starting = other.submit(Served, *words, "--threads", "1")
         answer = eventually(lambda: _told(url), WAIT_S)
+        assert answer is not None
         assert answer.status_code == 503
         assert f"store: {shop.url}" in answer.text
         assert not starting.done()
@@ -104,8 +105,7 @@ def test_what_was_loaded_serves_while_the_store_is_away(scene: Scene) -> None:
     assert scene.states() == {1: "ready"}
     assert scene.ready().get("problems", []) == []
     scene.shop.close()
-    problems = eventually(lambda: scene.ready().get("problems"), WAIT_S)
-    assert any(f"store: {scene.shop.url}" in problem for problem in problems)
+    eventually(lambda: any(f"store: {scene.shop.url}" in each for each in scene.ready().get("problems", [])), WAIT_S)
     assert httpx.get(f"{scene.url}/readyz").status_code == 200
     scene.made(1)
     scene.shop.open()
@@ -149,6 +149,19 @@ def test_the_command_and_oip_change_models_on_all_workers(scene: Scene) -> None:
     assert "steps" in scene.brood("load", "steps", "--version", "2")
     assert _workers_with(scene, 2) == WORKERS
     assert "steps" in scene.brood("reload", "steps")
+
+
+def test_what_is_too_much_for_all_workers_together_is_refused_with_the_time_to_come_back(scene: Scene) -> None:
+    much: dict[str, Any] = {"version": 1, "n": 4096, "params": {"steps": 10_000}, "priority": "bulk", "timeout_s": None}
+    with Client(scene.url, retries=0) as client:
+        with client.stream("steps", seed=1, progress_every=1, **much) as events:
+            next(iter(events))
+            with pytest.raises(BroodError) as caught:
+                client.generate("steps", seed=2, **much)
+            assert caught.value.code == "overloaded"
+            assert (caught.value.retry_after_s or 0.0) > 1.0
+            client.generate("steps", version=1, n=2, seed=3)  # nobody who is in a hurry waits for it
+        client.generate("steps", version=1, n=64, seed=4)
 
 
 def test_a_request_that_hangs_its_workers_is_given_up_and_harms_no_other(scene: Scene) -> None:
