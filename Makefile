@@ -10,7 +10,7 @@ TEST_READY := $(VENV)/.ready-test
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test test-compat test-deploy test-image bench bench-peers lint types layers protos sync-client reference clean
+.PHONY: help setup serve test test-compat test-deploy test-image bench bench-peers guard lint types layers protos sync-client reference clean
 
 help:
 	@echo "make serve    set up what serving needs and serve the shipped models (ARGS='--http-port 8080' is handed on)"
@@ -19,7 +19,8 @@ help:
 	@echo "make test-deploy  alerts by promtool, dashboards by a real Prometheus against a server under load"
 	@echo "make test-image  build the image with Docker, try it and Compose (BASE=image: on another base; BUILD='--network host': more words)"
 	@echo "make bench    measure brood under load, about ten minutes on a quiet machine (ARGS='--only dcgan' is handed on)"
-	@echo "make bench-peers  measure it beside mosec, Triton, LitServe, BentoML and Ray Serve, about fifty minutes"
+	@echo "make bench-peers  measure it beside six other servers, about 25 minutes (ARGS=--make-environments first, once)"
+	@echo "make guard    count what the hot paths take, beside what they took"
 	@echo "make setup    set up what development needs"
 	@echo "make lint     ruff, and generated code is up to date"
 	@echo "make types    mypy --strict"
@@ -75,6 +76,9 @@ bench: $(TEST_READY)
 bench-peers: $(TEST_READY)
 	$(BIN)/python tests/bench/peers/run.py $(ARGS)
 
+guard: $(TEST_READY)
+	$(BIN)/python tests/bench/bench_guard.py $(ARGS)
+
 lint: $(TEST_READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -83,6 +87,7 @@ lint: $(TEST_READY)
 	$(BIN)/python scripts/reference.py --check
 	$(BIN)/python scripts/observability.py --check
 	$(BIN)/python scripts/chart_readme.py --check
+	$(BIN)/python scripts/bench_readme.py --check
 
 types: $(TEST_READY)
 	$(BIN)/mypy service exporters clients/python tests scripts

@@ -6,12 +6,14 @@ One row or eight take about the same time, as large networks do on accelerators:
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench import unet
 from brood_export.bundle import export_spec
 from brood_export.families import FAMILIES
 from brood_export.families.base import Examples
@@ -20,7 +22,7 @@ from brood_export.words import Title
 from brood_export.zoo import denoising, points
 
 NAME = "wide"
-WIDTH, LAYERS = 2048, 4
+WIDTH, LAYERS, CLASSES = 2048, 4, unet.CLASSES
 BUCKETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 
 
@@ -43,23 +45,42 @@ class Wide(nn.Module):
 
 def wide_zoo() -> Path:
     """A store with this one bundle, made when it is first asked for."""
-    root = Path(tempfile.gettempdir()) / "brood-bench-zoo"
-    if not (root / NAME / "1").exists():
+    return untrained(NAME, Wide, (2,), Examples(*points.points("heldout", 8)), output="point", extent=3.0)
+
+
+def unet_zoo() -> Path:
+    """The same with `unet.UNet`."""
+    examples = Examples(torch.rand(8, *unet.SHAPE) * 2 - 1, torch.arange(8) % unet.CLASSES)
+    return untrained(unet.NAME, unet.UNet, unet.SHAPE, examples, output="image", extent=1.0)
+
+
+def untrained(
+    name: str,
+    network: Callable[[], nn.Module],
+    shape: tuple[int, ...],
+    examples: Examples,
+    *,
+    output: str,
+    extent: float,
+) -> Path:
+    """A store with a denoiser of that name; it is made when it is first asked for."""
+    root = Path(tempfile.gettempdir()) / "brood-bench-zoo" / name
+    if not (root / name / "1").exists():
         torch.manual_seed(0)
-        model = Wide().eval()
+        model = network().eval()
         spec = FAMILIES["diffusion"](
             model,
-            shape=(2,),
-            classes=4,
+            shape=shape,
+            classes=CLASSES,
             prediction="epsilon",
             alphas_cumprod=denoising.linear_shares().numpy(),
             betas="linear",
-            extent=3.0,
-            output="point",
-            examples=Examples(*points.points("heldout", 8)),
+            extent=extent,
+            output=output,
+            examples=examples,
             steps=20,
         )
-        export_spec(spec, model, TARGETS["onnx"], Title(NAME), root, buckets=BUCKETS)
+        export_spec(spec, model, TARGETS["onnx"], Title(name), root, buckets=BUCKETS)
     return root
 
 

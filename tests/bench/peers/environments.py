@@ -24,16 +24,21 @@ class Environment:
         """Its interpreter."""
         return KEPT / self.name / "bin" / "python"
 
+    @property
+    def made(self) -> bool:
+        """Whether these packages are there."""
+        return self._stamp.is_file() and self._stamp.read_text() == "\n".join(self.packages)
+
     def make(self) -> None:
-        """Install its packages, unless an earlier run has."""
-        stamp = KEPT / self.name / ".packages"
-        wanted = "\n".join(self.packages)
-        if stamp.is_file() and stamp.read_text() == wanted:
-            return
+        """Install its packages."""
         print(f"== {self.name}: {', '.join(self.packages)}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(KEPT / self.name)], check=True)
         subprocess.run([str(self.python), "-m", "pip", "install", "--quiet", *self.packages], check=True)
-        stamp.write_text(wanted)
+        self._stamp.write_text("\n".join(self.packages))
+
+    @property
+    def _stamp(self) -> Path:
+        return KEPT / self.name / ".packages"
 
 
 ENVIRONMENTS = {
@@ -43,6 +48,7 @@ ENVIRONMENTS = {
         Environment("triton", ("nvidia-pytriton==0.7.0", ONNXRUNTIME)),
         Environment("litserve", ("litserve==0.2.19", ONNXRUNTIME)),
         Environment("bentoml", ("bentoml==1.4.39", ONNXRUNTIME)),
+        Environment("mlserver", ("mlserver==1.7.1", "numpy", ONNXRUNTIME)),
         Environment("ray", ("ray[serve]==2.60.0", ONNXRUNTIME)),
     )
 }

@@ -11,30 +11,31 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import psutil
 
 from bench.peers.environments import ENVIRONMENTS, HERE, KEPT
 
 STOP_S = 40.0
-Kind = Literal["mosec", "triton", "litserve", "bentoml", "ray", "brood"]
-KINDS: tuple[Kind, ...] = ("mosec", "triton", "litserve", "bentoml", "ray", "brood")
+Kind = Literal[
+    "mosec", "mosec-keyed", "triton", "triton-keyed", "litserve", "bentoml", "mlserver", "ray", "brood", "brood-split"
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+STORE = KEPT / "store"
 
 
 @dataclass(frozen=True)
 class Setting:
     """What all servers have in common."""
 
-    graph: str  # of `NETWORKS`
+    name: str  # of the log files
+    routes: tuple[tuple[str, Path], ...]  # of the servers of others: name and file
+    keyed: tuple[tuple[str, Path], ...]  # the same, where kinds of requests are kept apart
+    models: tuple[str, ...]  # of brood
     threads: int  # of ONNX Runtime, within one call
     rows: int  # most of one call
     requests: int  # most of one batch, where a server counts requests
-
-    @property
-    def file(self) -> Path:
-        """The graph."""
-        return KEPT / "graphs" / f"{self.graph}.onnx"
 
 
 class Server:
@@ -43,7 +44,7 @@ class Server:
     def __init__(self, kind: Kind, setting: Setting) -> None:
         self.kind, self.setting = kind, setting
         self.port, self.grpc_port = free_ports(2)
-        log = KEPT / "logs" / f"{kind}-{setting.graph}.log"
+        log = KEPT / "logs" / f"{kind}-{setting.name.replace(' ', '-')}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
             self._process = subprocess.Popen(
@@ -52,7 +53,7 @@ class Server:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env=_variables(),
+                env=_variables(kind),
             )
 
     @property
@@ -98,15 +99,18 @@ class Server:
 
     def _command(self) -> Sequence[str]:
         setting = self.setting
-        if self.kind == "brood":
-            words = ["serve", "--models", KEPT / "graphs" / "store", "--threads", setting.threads]
-            words += ["--model", setting.graph, "--model", f"{setting.graph}-gan", "--metrics-port", 0]
+        if self.kind.startswith("brood"):
+            words: list[object] = ["serve", "--models", STORE, "--threads", setting.threads, "--metrics-port", 0]
+            words += [word for model in setting.models for word in ("--model", model)]
+            words += ["--topology", "split"] if self.kind == "brood-split" else []
             ports = ["--http-port", self.port, "--grpc-port", self.grpc_port]
             return [str(each) for each in (Path(sys.executable).with_name("brood"), *words, *ports)]
-        words = ["--graph", setting.file, "--port", self.port, "--grpc-port", self.grpc_port]
+        peer, _, keyed = self.kind.partition("-")
+        words = [f"--route={name}={file}" for name, file in (setting.keyed if keyed else setting.routes)]
+        words += ["--port", self.port, "--grpc-port", self.grpc_port]
         words += ["--threads", setting.threads, "--rows", setting.rows, "--requests", setting.requests]
-        script = HERE / "servers" / f"{self.kind}_server.py"
-        return [str(each) for each in (ENVIRONMENTS[self.kind].python, script, *words)]
+        words += ["--lock", KEPT / "logs" / f"{peer}.lock"] if keyed else []
+        return [str(each) for each in (ENVIRONMENTS[peer].python, HERE / "servers" / f"{peer}_server.py", *words)]
 
 
 def free_ports(count: int) -> list[int]:
@@ -118,6 +122,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def _variables() -> dict[str, str]:
+def _variables(kind: Kind) -> dict[str, str]:
     """As a user has it; nothing of this environment's Python reaches another one's."""
-    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    left_out = ("VIRTUAL_ENV",) if kind.startswith("brood") else ("PYTHONPATH", "VIRTUAL_ENV")
+    return {name: value for name, value in os.environ.items() if name not in left_out}

@@ -9,7 +9,7 @@ from typing import cast
 
 import httptools
 
-from brood.loadgen.outcome import BROKEN_OFF, Failed
+from brood.loadgen.outcome import BROKEN_OFF, Failed, wrong
 
 Heard = Callable[[bytes], None]  # a piece of a body, as it comes
 
@@ -33,6 +33,7 @@ class Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._pieces: list[bytes] = []
         self._heard: Heard | None = None
+        self._whole: Response | None = None  # the answer, as long as not all bytes that came with it have been read
         self.usable = True  # for a further request
 
     async def exchange(self, request: bytes, heard: Heard | None = None) -> Response:
@@ -43,7 +44,7 @@ class Connection(asyncio.Protocol):
             heard: is told of each piece of the body when it comes.
 
         Raises:
-            Failed: the connection ended before the answer did, or what came is no HTTP.
+            Failed: the connection ended before the answer did, or what came is no HTTP, or more than an answer.
         """
         if self._transport is None or not self.usable:
             raise Failed(BROKEN_OFF, "the connection was closed")
@@ -80,7 +81,11 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self._end(Failed(BROKEN_OFF, f"no HTTP: {error}"))
+            broken = Failed(BROKEN_OFF, f"no HTTP: {error}")
+            self._end(broken if self._whole is None else wrong(f"more bytes than one answer: {error}"))
+        whole, self._whole = self._whole, None
+        if whole is not None and not self._waiting.done():
+            self._waiting.set_result(whole)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """See `httptools.HttpResponseParser`."""
@@ -95,9 +100,8 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """See `httptools.HttpResponseParser`."""
         self.usable = self.usable and self._parser.should_keep_alive()
-        if self._waiting is not None and not self._waiting.done():
-            body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-            self._waiting.set_result(Response(self._parser.get_status_code(), self._headers, body))
+        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._whole = Response(self._parser.get_status_code(), self._headers, body)
 
     def _end(self, why: Failed) -> None:
         self.close()

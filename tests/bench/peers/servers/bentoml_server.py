@@ -11,7 +11,7 @@ from typing import Annotated
 import bentoml
 import numpy as np
 from bentoml.validators import ContentType
-from model import Model, arguments
+from model import arguments, load
 
 REQUESTS = int(os.environ.get("REQUESTS", "2"))
 QUIET = {"logging": {"access": {"enabled": False}}, "metrics": {"enabled": False}, "traffic": {"timeout": 120}}
@@ -23,7 +23,7 @@ class Generator:
     """Runs batches."""
 
     def __init__(self) -> None:
-        self._model = Model(os.environ["GRAPH"], int(os.environ["THREADS"]), int(os.environ["ROWS"]))
+        self._model = load(os.environ["FILE"], int(os.environ["THREADS"]), int(os.environ["ROWS"]))
 
     @bentoml.api(batchable=True, max_batch_size=REQUESTS, max_latency_ms=100_000)
     def generate(self, z: np.ndarray) -> np.ndarray:
@@ -44,10 +44,10 @@ class Entry:
 
 if __name__ == "__main__":
     given = arguments()
-    model = Model(given.graph, given.threads, given.rows)
-    variables = {"GRAPH": given.graph, "THREADS": given.threads, "ROWS": given.rows}
+    (latent,) = load(given.file, given.threads, given.rows).taken[1]
+    variables = {"FILE": given.file, "THREADS": given.threads, "ROWS": given.rows}
     # Adaptive batches are counted in rows.
-    variables |= {"REQUESTS": max(given.requests, given.rows), "LATENT": model._latent}
+    variables |= {"REQUESTS": max(given.requests, given.rows), "LATENT": latent}
     os.environ.update({name: str(value) for name, value in variables.items()})
     os.environ["BENTOML_DO_NOT_TRACK"] = "True"
     os.chdir(Path(__file__).resolve().parent)

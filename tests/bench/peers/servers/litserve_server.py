@@ -2,7 +2,7 @@
 
 import litserve
 from fastapi import Response
-from model import Model, arguments
+from model import arguments, load
 
 
 class Generator(litserve.LitAPI):
@@ -13,7 +13,7 @@ class Generator(litserve.LitAPI):
         self._given = given
 
     def setup(self, device):
-        self._model = Model(self._given.graph, self._given.threads, self._given.rows)
+        self._model = load(self._given.file, self._given.threads, self._given.rows)
 
     def decode_request(self, request):
         return self._model.read(request)

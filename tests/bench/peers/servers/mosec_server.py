@@ -1,19 +1,20 @@
-"""mosec: bytes in, bytes out."""
+"""mosec: bytes in, bytes out; a worker process for each route."""
 
 import os
 import sys
 import tempfile
 from pathlib import Path
 
-from model import Model, arguments
-from mosec import Server, Worker
+from model import arguments, load
+from mosec import Runtime, Server, Worker
 
 
 class Generator(Worker):
     """Runs batches. Workers are processes of their own and get what they need by the environment."""
 
     def __init__(self):
-        self._model = Model(os.environ["GRAPH"], int(os.environ["THREADS"]), int(os.environ["ROWS"]))
+        variables = os.environ
+        self._model = load(variables["FILE"], int(variables["THREADS"]), int(variables["ROWS"]), variables["LOCK"])
 
     def deserialize(self, data):
         return self._model.read(data)
@@ -27,10 +28,16 @@ class Generator(Worker):
 
 if __name__ == "__main__":
     given = arguments()
-    os.environ.update({"GRAPH": given.graph, "THREADS": str(given.threads), "ROWS": str(given.rows)})
     sys.argv = [sys.argv[0], "--port", str(given.port), "--address", "127.0.0.1", "--log-level", "error"]
     sys.argv += ["--timeout", "120000", "--path", str(Path(tempfile.gettempdir(), f"mosec-{given.port}"))]
-    server = Server()
+    same = {"THREADS": str(given.threads), "ROWS": str(given.rows), "LOCK": given.lock}
     # 1 ms is the shortest wait that it takes; it does not wait when a batch is full.
-    server.append_worker(Generator, max_batch_size=given.requests, max_wait_time=1)
+    waits = {"max_batch_size": given.requests, "max_wait_time": 1, "timeout": 120}
+    server = Server()
+    server.register_runtime(
+        {
+            f"/inference/{name}": [Runtime(Generator, env=[{**same, "FILE": file}], **waits)]
+            for name, file in given.routes.items()
+        }
+    )
     server.run()

@@ -1,31 +1,33 @@
-"""The bare session, as fast as it goes: samples a second and CPU seconds by rows of a call, as JSON."""
+"""The bare session, as fast as it goes: samples a second and CPU seconds by rows of a call, as JSON.
+
+Of a walk, a call is a whole batch from its first step to its last, of the kind that has most steps.
+"""
 
 import argparse
 import json
 import time
 from pathlib import Path
 
-import numpy as np
-from model import Model
-
-SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+from model import load
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--graph", required=True)
+    parser.add_argument("--file", required=True)
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--seconds", type=float, required=True, help="of each size")
-    parser.add_argument("--rows", type=int, nargs="*", default=SIZES)
+    parser.add_argument("--seconds", type=float, required=True, help="of each size, at least one call")
+    parser.add_argument("--rows", type=int, nargs="+", required=True)
     given = parser.parse_args()
-    model = Model(given.graph, given.threads, max(SIZES))
+    model = load(given.file, given.threads, max(given.rows))
     found = {}
     for rows in given.rows:
-        z = np.random.default_rng(rows).standard_normal((rows, model._latent), np.float32)
-        for _ in range(3):
-            model(z)
+        taken = model.examples(rows)
+        began = time.perf_counter()
+        model(taken)
+        if time.perf_counter() - began < given.seconds / 4:
+            model(taken)
         calls, began, cpu_s = 0, time.perf_counter(), time.process_time()
-        while time.perf_counter() < began + given.seconds:
-            model(z)
+        while not calls or time.perf_counter() < began + given.seconds:
+            model(taken)
             calls += 1
         seconds, cpu_s = time.perf_counter() - began, time.process_time() - cpu_s
         rate = calls * rows / seconds

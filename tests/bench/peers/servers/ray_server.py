@@ -30,9 +30,9 @@ if __name__ == "__main__":
     @serve.deployment(max_ongoing_requests=1000, ray_actor_options={"num_cpus": 0})
     class Generator:
         def __init__(self):
-            from model import Model
+            from model import load
 
-            self._model = Model(given.graph, given.threads, given.rows)
+            self._model = load(given.file, given.threads, given.rows)
 
         @serve.batch(max_batch_size=given.requests, batch_wait_timeout_s=0.0)
         async def together(self, requests):

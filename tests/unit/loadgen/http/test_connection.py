@@ -14,7 +14,7 @@ from brood.loadgen.http.own import OwnHttp, error_of
 from brood.loadgen.http.pool import Pool
 from brood.loadgen.http.way import HttpWay, Listener
 from brood.loadgen.orders import Order
-from brood.loadgen.outcome import BROKEN_OFF, Failed
+from brood.loadgen.outcome import BROKEN_OFF, WRONG, Failed
 
 REQUEST = b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 5\r\n\r\nhello"
@@ -98,6 +98,14 @@ async def test_what_is_no_http_is_told() -> None:
     async with pool_to(Script([b"SSH-2.0-x\r\n\r\n", GOOD])) as pool:
         with pytest.raises(Failed, match="no HTTP"):
             await ask(pool)
+        assert (await ask(pool)).body == b"hello"
+
+
+async def test_more_bytes_than_an_answer_make_it_a_wrong_one() -> None:
+    async with pool_to(Script([GOOD + b"and more\r\n", GOOD])) as pool:
+        with pytest.raises(Failed, match="more bytes than one answer") as caught:
+            await ask(pool)
+        assert caught.value.code == WRONG
         assert (await ask(pool)).body == b"hello"
 
 

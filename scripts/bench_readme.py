@@ -1,0 +1,131 @@
+"""Write the part "How fast" of the README, of what the committed results of the benches say.
+
+python scripts/bench_readme.py          writes it
+python scripts/bench_readme.py --check  writes nothing; exit code 1 if it is stale
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from reference_pages.text import table
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "tests" / "bench" / "results"
+BEGIN, END = (
+    "<!-- Made by scripts/bench_readme.py of tests/bench/results; run that. -->",
+    "<!-- end of what it made -->",
+)
+# Server → how the names of its lines begin; the best line is told. PNG is more work than the others do, and a server
+# that is split over processes another way to run.
+SERVERS = {
+    "brood": "brood",
+    "mosec": "mosec",
+    "Triton": "triton",
+    "LitServe": "litserve",
+    "BentoML": "bentoml",
+    "MLServer": "mlserver",
+    "Ray Serve": "ray serve",
+}
+APART = ("PNG", "split")
+WIDTH = 120
+
+Words = Mapping[str, Any]
+
+
+def section(results: Path) -> str:
+    """The text between the markers: as much as there are results for."""
+    told = {path.stem: json.loads(path.read_text()) for path in sorted(results.glob("*.json"))}
+    parts = [part for name, tell in TELLS.items() if name in told for part in tell(told[name])]
+    return "\n\n".join([BEGIN, *parts, END])
+
+
+def _peers(words: Words) -> Iterator[str]:
+    machine, options = words["machine"], words["options"]
+    where = f"{machine['cores']} cores ({machine['processor']})".replace(" ()", "")
+    yield _text(
+        "Samples a second under a closed loop, of what the bare ONNX Runtime session makes at its best batch:",
+        f"{where}, {words['date'][:10]}, {options['threads']} threads a call, the same ONNX files, bytes as payloads, the",
+        f"load on the same cores; medians of {options['rounds']} rounds. Latencies, processor time, memory and starts:",
+        "[peers.md](tests/bench/results/peers.md); how: [docs/bench.md](docs/bench.md).",
+    )
+    rows = [(name, *(_ratio(found, begin) for begin in SERVERS.values())) for name, found in words["workloads"].items()]
+    yield table(("", *SERVERS), rows)
+
+
+def _ratio(found: Words, begin: str) -> str:
+    """The best of a server's lines."""
+    lines = [
+        each["closed"]
+        for name, each in found["contenders"].items()
+        if name.startswith(begin) and not any(word in name for word in APART) and each.get("closed")
+    ]
+    rates = [statistics.median(one["samples_per_s"] for one in rounds) for rounds in lines]
+    return f"{max(rates) / found['raw']['samples_per_s']:.2f}" if rates else ""
+
+
+def _mixed(words: Words) -> Iterator[str]:
+    ratios = words["ratios"]
+    yield _text(
+        "Requests of 4 and of 50 steps, half each, on a denoiser that batching pays for:",
+        f"{ratios['capacity_half']:.2f} times as many samples a second as the better of two servers that batch whole",
+        f"requests on the same graphs, and {ratios['latency_half_4_steps_p95']:.1f} times lower p95 for the short ones at",
+        f"equal load; where all take 20 steps, {ratios['capacity_equal']:.2f} times as many samples a second",
+        f"(`{words['command']}`).",
+    )
+
+
+def _layers(words: Words) -> Iterator[str]:
+    http, grpc = (words["layers"]["1"][scheme] for scheme in ("http", "grpc"))
+    yield _text(
+        f"A request of the smallest generator takes {http['in all']:,.0f} µs of processor time over HTTP and",
+        f"{grpc['in all']:,.0f} µs over gRPC, {http['graph call']:,.0f} µs of them the graph; by layer:",
+        "[layers.md](tests/bench/results/layers.md).",
+    )
+
+
+def _start(words: Words) -> Iterator[str]:
+    yield _text(
+        f"`brood serve` gives its first sample {words['median']['first_sample_s']:.1f} s after it was started, and all",
+        f"its processes together take {words['pss_mb_in_all']:,} MB of memory, with all shipped models",
+        f"(`{words['command']}`).",
+    )
+
+
+def _gpu(words: Words) -> Iterator[str]:
+    yield _text(f"On {words['device']['name']}: [gpu.md](tests/bench/results/gpu.md), {words['date'][:10]}.")
+
+
+def _text(*parts: str) -> str:
+    return textwrap.fill(" ".join(parts), WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+TELLS = {"peers": _peers, "mixed-wide": _mixed, "layers": _layers, "start": _start, "gpu": _gpu}
+
+
+def main() -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="only compare")
+    path = ROOT / "README.md"
+    text = path.read_text()
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
+    fresh = f"{before}{section(RESULTS)}{after}"
+    if not parser.parse_args().check:
+        path.write_text(fresh)
+        return 0
+    if fresh != text:
+        print("the README's figures are stale, run scripts/bench_readme.py", file=sys.stderr)
+    return int(fresh != text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
