@@ -52,8 +52,8 @@ def _peers(words: Words) -> Iterator[str]:
     where = f"{machine['cores']} cores ({machine['processor']})".replace(" ()", "")
     yield _text(
         "Samples a second under a closed loop, of what the bare ONNX Runtime session makes at its best batch:",
-        f"{where}, {words['date'][:10]}, {options['threads']} threads a call, the same ONNX files, bytes as payloads, the",
-        f"load on the same cores; medians of {options['rounds']} rounds. Latencies, processor time, memory and starts:",
+        f"{where}, {words['date'][:10]}, {options['threads']} threads a call, the same ONNX files, bytes as payloads,",
+        f"the load on the same cores; medians of {options['rounds']} rounds. Latencies, processor time, memory:",
         "[peers.md](tests/bench/results/peers.md); how: [docs/bench.md](docs/bench.md).",
     )
     rows = [(name, *(_ratio(found, begin) for begin in SERVERS.values())) for name, found in words["workloads"].items()]
@@ -76,8 +76,8 @@ def _mixed(words: Words) -> Iterator[str]:
     yield _text(
         "Requests of 4 and of 50 steps, half each, on a denoiser that batching pays for:",
         f"{ratios['capacity_half']:.2f} times as many samples a second as the better of two servers that batch whole",
-        f"requests on the same graphs, and {ratios['latency_half_4_steps_p95']:.1f} times lower p95 for the short ones at",
-        f"equal load; where all take 20 steps, {ratios['capacity_equal']:.2f} times as many samples a second",
+        f"requests on the same graphs, and {ratios['latency_half_4_steps_p95']:.1f} times lower p95 for the short ones",
+        f"at equal load; where all take 20 steps, {ratios['capacity_equal']:.2f} times as many samples a second",
         f"(`{words['command']}`).",
     )
 

@@ -33,7 +33,7 @@ from bench.peers.environments import KEPT
 from bench.peers.graphs import write_store
 from brood.loadgen.orders import read_orders
 from brood.loadgen.run import Plan
-from brood.loadgen.session import measure
+from brood.loadgen.session import Quick, measure
 from brood.loadgen.stages import Closed
 from brood.loadgen.ways import Target
 from helpers.served import Served, eventually, free_port
@@ -88,11 +88,11 @@ def served(store: Path) -> Iterator[tuple[Mapping[str, int], Cpu]]:
         server.end()
 
 
-def pressed(ports: Mapping[str, int], cpu: Cpu, given: argparse.Namespace) -> dict[str, dict[str, float]]:
+def pressed(ports: Mapping[str, int], cpu: Cpu, given: argparse.Namespace, quick: Quick) -> dict[str, dict[str, float]]:
     """Clients → protocol → CPU µs a request of a server, less what it takes when nobody asks."""
     found: dict[str, dict[str, list[float]]] = {}
     for scheme in ORDERS:
-        eventually(lambda scheme=scheme: once(ports, scheme), START_S)
+        eventually(lambda scheme=scheme: once(ports, scheme, quick), START_S)
     idle = idle_cores(cpu)
     for _ in range(given.rounds):
         for clients in CLIENTS:
@@ -100,7 +100,7 @@ def pressed(ports: Mapping[str, int], cpu: Cpu, given: argparse.Namespace) -> di
                 began, before = time.monotonic(), cpu()
                 target = Target(f"{scheme}://127.0.0.1:{port}")
                 plan = Plan(read_orders([ORDERS[scheme]]), given.seconds, warm_up_s=0.3)
-                (told,) = measure(target, plan, (Closed(clients, clients),), None, lambda _: None)
+                (told,) = measure(target, plan, (Closed(clients, clients),), None, lambda _: None, quick)
                 if told.total.errors:
                     raise RuntimeError(f"{scheme}: {told.total.errors} {told.total.examples}")
                 used = cpu() - before - idle * (time.monotonic() - began)
@@ -108,10 +108,12 @@ def pressed(ports: Mapping[str, int], cpu: Cpu, given: argparse.Namespace) -> di
     return {clients: _medians(each) for clients, each in found.items()}
 
 
-def once(ports: Mapping[str, int], scheme: str) -> bool:
+def once(ports: Mapping[str, int], scheme: str, quick: Quick) -> bool:
     """Whether a request is answered."""
     plan = Plan(read_orders([ORDERS[scheme]]), 0.05)
-    (told,) = measure(Target(f"{scheme}://127.0.0.1:{ports[scheme]}"), plan, (Closed(1, 1),), None, lambda _: None)
+    (told,) = measure(
+        Target(f"{scheme}://127.0.0.1:{ports[scheme]}"), plan, (Closed(1, 1),), None, lambda _: None, quick
+    )
     return told.total.right > 0
 
 
@@ -172,10 +174,11 @@ def main() -> None:
     store = KEPT.parent / "layers-store"
     write_store(store, KEPT / "graphs")
     found = drives(store, given)
-    for suffix, server in (("socket", bare), ("served", served)):
-        with server(store) as (ports, cpu):
-            for clients, told in pressed(ports, cpu, given).items():
-                found[clients] |= {f"{scheme} {suffix}": microseconds for scheme, microseconds in told.items()}
+    with Quick() as quick:
+        for suffix, server in (("socket", bare), ("served", served)):
+            with server(store) as (ports, cpu):
+                for clients, told in pressed(ports, cpu, given, quick).items():
+                    found[clients] |= {f"{scheme} {suffix}": microseconds for scheme, microseconds in told.items()}
     layers = {clients: {scheme: broken_down(each, scheme) for scheme in ORDERS} for clients, each in found.items()}
     words = {
         "command": COMMAND,

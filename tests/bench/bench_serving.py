@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -24,14 +23,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.peers.environments import KEPT
-from bench.peers.graphs import write_graphs
+from bench.peers.graphs import write_store
 from brood.loadgen.measures import Spread, Summary
 from brood.loadgen.orders import read_orders
 from brood.loadgen.run import Plan
-from brood.loadgen.session import measure
+from brood.loadgen.session import Quick, measure
 from brood.loadgen.stages import Stage, read_closed, read_open
 from brood.loadgen.ways import Target
-from brood.store.store import zoo_root
 from helpers.served import Served
 
 RESULT = Path(__file__).parent / "results" / "serving.json"
@@ -85,16 +83,7 @@ LOADS = (
 )
 
 
-def write_store(root: Path) -> None:
-    """The shipped models, and untrained ones that are made once."""
-    (KEPT / "graphs").mkdir(parents=True, exist_ok=True)
-    write_graphs(KEPT / "graphs")
-    shutil.rmtree(root, ignore_errors=True)
-    for store in (zoo_root(), KEPT / "graphs" / "store"):
-        shutil.copytree(store, root, dirs_exist_ok=True)
-
-
-def measured(load: Load, server: Served, seconds: float) -> list[dict[str, Any]]:
+def measured(load: Load, server: Served, seconds: float, quick: Quick) -> list[dict[str, Any]]:
     """The stages of a load, with what they cost the server's processes."""
     port = server.http_port if load.scheme == "http" else server.grpc_port
     target = Target(f"{load.scheme}://127.0.0.1:{port}", load.protocol, load.stream)
@@ -103,7 +92,7 @@ def measured(load: Load, server: Served, seconds: float) -> list[dict[str, Any]]
     for stage in load.stages:
         before = _cpu_s(server)
         (summary,) = measure(
-            target, plan, (stage,), None, lambda told: print(f"{load.name}, {_line(told)}", flush=True)
+            target, plan, (stage,), None, lambda told: print(f"{load.name}, {_line(told)}", flush=True), quick
         )
         server_us = 1e6 * (_cpu_s(server) - before) / max(1, summary.own.requests)
         found.append({"load": load.name, **summary.words(), "server_cpu_us": round(server_us)})
@@ -150,13 +139,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULT)
     given = parser.parse_args()
     store = KEPT.parent / "bench-store"
-    write_store(store)
+    write_store(store, KEPT / "graphs")
     began = time.monotonic()
     server = Served("--models", str(store), "--threads", str(given.threads))
     print(f"serves after {time.monotonic() - began:.1f} s", flush=True)
     try:
         loads = [load for load in LOADS if given.only in load.name]
-        stages = [line for load in loads for line in measured(load, server, given.seconds)]
+        with Quick() as quick:
+            stages = [line for load in loads for line in measured(load, server, given.seconds, quick)]
         memory = round(sum(process.memory_full_info().pss for process in server.processes()) / 1e6)
     finally:
         server.end()

@@ -59,13 +59,16 @@ def bench(context: click.Context, /, url: str, picture: Path | None, as_json: bo
     from rich.console import Console
 
     from brood.loadgen.plot import plot
-    from brood.loadgen.session import measure
+    from brood.loadgen.session import Quick, measure
     from brood.loadgen.table import notes_of, table_of
 
     with one_line(OSError):
         stages, plan, target = _stages(given), _plan(given), _target(url, given)
         slo_s = None if given["slo_ms"] is None else 1e-3 * given["slo_ms"]
-        found = measure(target, plan, stages, slo_s, lambda summary: click.echo(f"{summary.stage}: done", err=True))
+        with Quick() as quick:
+            found = measure(
+                target, plan, stages, slo_s, lambda each: click.echo(f"{each.stage}: done", err=True), quick
+            )
         if picture is not None:
             plot(found, picture, url)
     if as_json:

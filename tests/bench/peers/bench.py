@@ -7,7 +7,7 @@ import asyncio
 import math
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, aclosing
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from bench.peers.workloads import Walks, Workload
 from brood.loadgen.measures import Summary, summarize
 from brood.loadgen.outcome import Failed
 from brood.loadgen.run import Plan, Run, Runner
-from brood.loadgen.session import run_quickly
+from brood.loadgen.session import Quick
 from brood.loadgen.stages import Closed, Open
 from brood.loadgen.timer import Timer
 
@@ -39,11 +39,10 @@ class Stand:
 
     Args:
         setting: what they have in common.
-        stack: ends them.
     """
 
-    def __init__(self, setting: Setting, stack: ExitStack) -> None:
-        self.setting, self._stack = setting, stack
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
         self._servers: dict[Kind, Server] = {}
         self._began: dict[Kind, float] = {}
         self._known: dict[Kind, dict[str, float]] = {}  # what is measured once
@@ -53,8 +52,14 @@ class Stand:
         if kind not in self._servers:
             self._began[kind] = time.monotonic()
             self._servers[kind] = Server(kind, self.setting)
-            self._stack.callback(self._servers[kind].end)
         return self._servers[kind]
+
+    def close(self) -> None:
+        """End them, all at once."""
+        for server in self._servers.values():
+            server.ask_to_end()
+        for server in self._servers.values():
+            server.end()
 
     def waits(self, kind: Kind) -> bool:
         """Whether a server may still come to answer."""
@@ -80,13 +85,14 @@ class Bench:
         raw: the bare session.
         stand: the servers.
         given: the options.
+        quick: where requests are made.
 
     Attributes:
         found: by contender; as it is reported.
     """
 
-    def __init__(self, workload: Workload, raw: Raw, stand: Stand, given: argparse.Namespace) -> None:
-        self._workload, self._raw, self._stand, self._given = workload, raw, stand, given
+    def __init__(self, workload: Workload, raw: Raw, stand: Stand, given: argparse.Namespace, quick: Quick) -> None:
+        self._workload, self._raw, self._stand, self._given, self._quick = workload, raw, stand, given, quick
         self._asked, self._expected = workload.asked(), expected(workload)
         self.found: Found = {}
 
@@ -107,7 +113,7 @@ class Bench:
         message, until = "", time.monotonic() + FIRST_S
         while self._stand.waits(contender.kind):
             try:
-                run_quickly(partial(self._one, contender))
+                self._quick(partial(self._one, contender))
             except Failed as error:
                 message = str(error)
             except TimeoutError:
@@ -139,7 +145,7 @@ class Bench:
         rate = min(MOST, PART * self._raw.samples_per_s / workload.n)
         for name, stage in (("closed", Closed(workload.clients, workload.clients)), ("open", Open(rate, rate))):
             before = server.cpu_s()
-            run = run_quickly(partial(self._pressed, contender, stage, number))
+            run = self._quick(partial(self._pressed, contender, stage, number))
             words = {**_words(summarize(run)), "cpu_s_per_1000": _cpu(server.cpu_s() - before, run)}
             words["kinds"] = _by_kind(workload, run)
             self.found[contender.name][name].append(words)

@@ -44,6 +44,7 @@ class Server:
     def __init__(self, kind: Kind, setting: Setting) -> None:
         self.kind, self.setting = kind, setting
         self.port, self.grpc_port = free_ports(2)
+        self._ending: list[psutil.Process] = []
         log = KEPT / "logs" / f"{kind}-{setting.name.replace(' ', '-')}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
@@ -85,11 +86,17 @@ class Server:
                 total += process.memory_full_info().pss / 1e6
         return total
 
+    def ask_to_end(self) -> None:
+        """Say that it shall; once is enough."""
+        if not self._ending:
+            self._ending = self.processes()
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGTERM)
+
     def end(self) -> None:
         """Stop it, by force where it does not."""
-        left = self.processes()
-        with suppress(ProcessLookupError):
-            os.kill(self._process.pid, signal.SIGTERM)
+        self.ask_to_end()
+        left = [*self._ending, *self.processes()]
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_S)
         for process in left:

@@ -18,7 +18,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from bench.peers.programs import write_walk
 from bench.peers.raw import Raw
 from bench.peers.report import write_report
 from bench.peers.workloads import WORKLOADS, Walks, Workload
+from brood.loadgen.session import Quick
 
 # For the estimate alone: what passes between two measurements, and from one setting's servers to the next one's.
 BETWEEN_S, START_S, END_S = 0.6, 6.0, 2.0
@@ -51,15 +52,27 @@ def main() -> None:
     print(f"about {estimate_s(chosen, kinds, given) / 60:.0f} minutes", flush=True)
     results: dict[str, Any] = {}
     began = time.monotonic()
-    for group in _groups(chosen, given):
-        with ExitStack() as stack:
-            stand = Stand(group[0][0].setting(given.threads, group[0][1].rows), stack)
-            for workload, raw in group:
-                bench = Bench(workload, raw, stand, given)
-                bench.run(kinds)
-                results[workload.name] = {"raw": raw.words(), "n": workload.n, "contenders": bench.found}
-                write_report(given, results)
+    with Quick() as quick:
+        for group in _groups(chosen, given):
+            _measure(group, kinds, given, quick, results)
     print(f"{(time.monotonic() - began) / 60:.1f} minutes", flush=True)
+
+
+def _measure(
+    group: Sequence[tuple[Workload, Raw]],
+    kinds: Sequence[Kind],
+    given: argparse.Namespace,
+    quick: Quick,
+    results: dict[str, Any],
+) -> None:
+    """Workloads on the same servers; the report is written after each."""
+    workload, raw = group[0]
+    with closing(Stand(workload.setting(given.threads, raw.rows))) as stand:
+        for workload, raw in group:
+            bench = Bench(workload, raw, stand, given, quick)
+            bench.run(kinds)
+            results[workload.name] = {"raw": raw.words(), "n": workload.n, "contenders": bench.found}
+            write_report(given, results)
 
 
 def _given() -> argparse.Namespace:

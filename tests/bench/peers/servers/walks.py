@@ -30,7 +30,8 @@ class Walk:
         with np.load(Path(file).with_suffix(".npz")) as tables:
             self._tables = {name: tables[name] for name in tables.files}
         output = self._words["output"]
-        self._outputs = list(dict.fromkeys([*(each["from"] for each in self._states.values()), output["from"]]))
+        sources = [each["from"] for each in self._states.values() if each["from"]]
+        self._outputs = list(dict.fromkeys([*sources, output["from"]]))
         self.taken = ("request", (len(REQUEST),), np.dtype(np.int64))
         self.given = (output["name"], tuple(output["shape"]), np.dtype(output["dtype"]))
 
