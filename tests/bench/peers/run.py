@@ -24,10 +24,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from bench.peers.bench import Bench, Stand
 from bench.peers.contenders import CONTENDERS
 from bench.peers.environments import ENVIRONMENTS, HERE, KEPT
 from bench.peers.graphs import write_store
+from bench.peers.measuring import Bench, Stand
 from bench.peers.processes import KINDS, STORE, Kind
 from bench.peers.programs import write_walk
 from bench.peers.raw import Raw
