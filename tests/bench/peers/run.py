@@ -36,7 +36,7 @@ from bench.peers.workloads import WORKLOADS, Walks, Workload
 from brood.loadgen.session import Quick
 
 # For the estimate alone: what passes between two measurements, and from one setting's servers to the next one's.
-BETWEEN_S, START_S, END_S = 0.6, 6.0, 2.0
+BETWEEN_S, START_S, END_S = 0.5, 5.0, 3.0
 
 
 def main() -> None:
@@ -80,8 +80,8 @@ def _given() -> argparse.Namespace:
     names = list(dict.fromkeys(kind.split("-")[0] for kind in KINDS))
     parser.add_argument("--only", default=",".join(names), help="servers, with commas")
     parser.add_argument("--workloads", default="", help="parts of their names, with commas; none: all")
-    parser.add_argument("--seconds", type=float, default=1.5, help="of a stage; some workloads take longer")
-    parser.add_argument("--warm-up-s", type=float, default=0.5)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of a stage; some workloads take longer")
+    parser.add_argument("--warm-up-s", type=float, default=0.3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2, help="of ONNX Runtime, within one call")
     parser.add_argument("--out", type=Path, default=HERE.parent / "results" / "peers.json")
@@ -118,7 +118,7 @@ def estimate_s(workloads: Sequence[Workload], kinds: Sequence[Kind], given: argp
         seconds += given.rounds * (2 * stage_s * len(used) + given.seconds)
     settings = {(each.source.name, each.n): each for each in workloads}.values()
     servers = [{each.kind for each in CONTENDERS if each.kind in kinds and each.name in one.who} for one in settings]
-    return seconds + sum(len(each) * (START_S + END_S) for each in servers)
+    return seconds + sum(len(each) * START_S + END_S for each in servers)
 
 
 def _groups(workloads: Sequence[Workload], given: argparse.Namespace) -> Iterator[list[tuple[Workload, Raw]]]:

@@ -165,18 +165,8 @@ class Workload:
         )
 
 
-FUNCTIONS = (
-    "mosec",
-    "triton http",
-    "triton grpc",
-    "litserve",
-    "bentoml",
-    "mlserver grpc",
-    "ray serve",
-    "brood http",
-    "brood grpc",
-)
-OIP = ("brood oip http", "brood oip grpc")
+FUNCTIONS = ("mosec", "triton grpc", "litserve", "bentoml", "mlserver grpc", "ray serve", "brood http", "brood grpc")
+MORE = ("triton http", "brood oip http", "brood oip grpc")  # other protocols to the same servers
 BEST = ("mosec", "triton grpc", "brood http", "brood grpc")  # the two best of the others
 KEYED = ("mosec, keyed", "triton grpc, keyed")
 Kinds = tuple[Mapping[str, Scalar], ...]
@@ -188,11 +178,11 @@ MIXED: Kinds = (
 FOUR = ("mlp", "dcgan-small", "mlp-wide", "dcgan")
 WALK_SIZES = (1, 4, 8, 16, 32)
 WORKLOADS = (
-    Workload(Graphs(("dcgan",)), 1, 32, (*FUNCTIONS, *OIP, "brood http, PNG", "brood split http")),
-    Workload(Graphs(("dcgan",)), 16, 32, (*FUNCTIONS, *OIP)),
+    Workload(Graphs(("dcgan",)), 1, 32, (*FUNCTIONS, *MORE, "brood http, PNG", "brood split http")),
+    Workload(Graphs(("dcgan",)), 16, 32, (*FUNCTIONS, *MORE)),
     Workload(Graphs(("dcgan",)), 500, 4, FUNCTIONS, stretch=3),
     Workload(Graphs(("mlp",)), 1, 1, FUNCTIONS),
-    Workload(Graphs(("mlp",)), 1, 32, (*FUNCTIONS, *OIP, "brood split http")),
+    Workload(Graphs(("mlp",)), 1, 32, (*FUNCTIONS, *MORE, "brood split http")),
     Workload(Graphs(("mlp",)), 1, 256, FUNCTIONS),
     Workload(Graphs(("vae256",)), 1, 8, (*FUNCTIONS, "brood http, PNG"), sizes=(1, 2, 4, 8)),
     Workload(Graphs(FOUR, "four models"), 1, 32, BEST),
