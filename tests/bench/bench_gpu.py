@@ -186,6 +186,12 @@ def cuda_graphs_option() -> str | None:
     return next((each.name for each in dataclasses.fields(HostOptions) if CUDA_GRAPHS in each.name), None)
 
 
+def with_option(options: HostOptions, name: str, value: object) -> HostOptions:
+    """The same with another value of an option whose name is known now only."""
+    replaced: dict[str, Any] = {name: value}
+    return dataclasses.replace(options, **replaced)
+
+
 def measure(model: Model, store: Path, given: argparse.Namespace) -> dict[str, Any]:
     """Everything about one model."""
     name = model.small if given.small else model.name
@@ -199,8 +205,8 @@ def measure(model: Model, store: Path, given: argparse.Namespace) -> dict[str, A
         found["raw"]["cuda graphs"] = attempted(lambda: measured.raw(cuda_graph=True))
         if option is not None:
             variants = {
-                "plain": dataclasses.replace(options, **{option: False}),
-                "cuda graphs": dataclasses.replace(options, **{option: True}),
+                "plain": with_option(options, option, False),
+                "cuda graphs": with_option(options, option, True),
             }
     for variant, chosen in variants.items():
         raw_ms = found["raw"].get(variant)

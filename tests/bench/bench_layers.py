@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def pressed(ports: Mapping[str, int], cpu: Cpu, given: argparse.Namespace, quick
     """Clients → protocol → CPU µs a request of a server, less what it takes when nobody asks."""
     found: dict[str, dict[str, list[float]]] = {}
     for scheme in ORDERS:
-        eventually(lambda scheme=scheme: once(ports, scheme, quick), START_S)
+        eventually(partial(once, ports, scheme, quick), START_S)
     idle = idle_cores(cpu)
     for _ in range(given.rounds):
         for clients in CLIENTS:

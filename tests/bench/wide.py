@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -50,7 +51,8 @@ def wide_zoo() -> Path:
 
 def unet_zoo() -> Path:
     """The same with `unet.UNet`."""
-    examples = Examples(torch.rand(8, *unet.SHAPE) * 2 - 1, torch.arange(8) % unet.CLASSES)
+    rng = np.random.default_rng(0)
+    examples = Examples(rng.uniform(-1, 1, (8, *unet.SHAPE)).astype(np.float32), np.arange(8) % unet.CLASSES)
     return untrained(unet.NAME, unet.UNet, unet.SHAPE, examples, output="image", extent=1.0)
 
 
@@ -64,7 +66,7 @@ def untrained(
     extent: float,
 ) -> Path:
     """A store with a denoiser of that name; it is made when it is first asked for."""
-    root = Path(tempfile.gettempdir()) / "brood-bench-zoo" / name
+    root = Path(tempfile.gettempdir()) / f"brood-bench-{name}"
     if not (root / name / "1").exists():
         torch.manual_seed(0)
         model = network().eval()

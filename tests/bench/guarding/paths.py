@@ -106,10 +106,8 @@ class Answered:
     """One MLP-like sample over a data plane whose backend answers at once."""
 
     def __init__(self) -> None:
-        from brood.frontends.grpc.generator import SERVICE, Generator
-        from brood.frontends.grpc.server import MESSAGE_BYTES
+        from bench.bare_calls import generate, message
         from brood.frontends.servers import ServerOptions, _config
-        from brood.protocol.wire import generator_pb2 as pb
         from helpers.http import Service
 
         self._loop = asyncio.new_event_loop()
@@ -117,11 +115,7 @@ class Answered:
         config = _config(self._service.plane, ServerOptions("127.0.0.1", 0, 0))
         config.load()
         self._config = config
-        message = pb.GenerateRequest(model="tiny", n=1, seed=7)
-        message.output.format = "raw"
-        self._message, self._context = message.SerializeToString(), Context()
-        handler = Generator(self._service.plane, MESSAGE_BYTES).handler().service(Details(f"/{SERVICE}/Generate"))
-        self._grpc = handler.unary_unary  # type: ignore[union-attr]
+        self._generate, self._message = generate(self._service.plane), message("tiny", 7)
         self._loop.run_until_complete(self._connected())
 
     async def _connected(self) -> None:
@@ -147,27 +141,8 @@ class Answered:
 
     def grpc(self) -> None:
         """From a message's bytes to its answer's."""
-        if not self._loop.run_until_complete(self._grpc(self._message, self._context)):
+        if not self._loop.run_until_complete(self._generate(self._message)):
             raise RuntimeError("an empty answer")
-
-
-class Details:
-    """Of a call: `grpc.HandlerCallDetails`."""
-
-    def __init__(self, method: str) -> None:
-        self.method, self.invocation_metadata = method, ()
-
-
-class Context:
-    """As much of a call's context as the handler asks for."""
-
-    def invocation_metadata(self) -> tuple[()]:
-        """None."""
-        return ()
-
-    def time_remaining(self) -> None:
-        """For ever."""
-        return
 
 
 def noise() -> Once:

@@ -12,7 +12,7 @@ import gc
 import json
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import uvloop
 
+from bench.bare_calls import generate, message
 from bench.layers.setting import MODEL, settings
 from brood.dataplane import DataPlane, Limits
 from brood.dataplane.statistics import CountingSteps, Statistics
@@ -29,14 +30,11 @@ from brood.engine.executor import Executor
 from brood.engine.model import EngineModel
 from brood.engine.rows import make_job
 from brood.engine.scheduler import Scheduler
-from brood.frontends.grpc.generator import SERVICE, Generator
-from brood.frontends.grpc.server import MESSAGE_BYTES
 from brood.frontends.http.app import HttpOptions, build_app
 from brood.host.host import Host
 from brood.observe.metrics import Metrics
 from brood.protocol.events import Failed
 from brood.protocol.requests import GenerateRequest, OutputChoice
-from brood.protocol.wire import generator_pb2 as pb
 from brood.serve.hosting import host_options
 from brood.store.store import find_bundles
 from helpers.engine import engine_model, generation
@@ -61,9 +59,10 @@ class Timed:
         self.write, self.read = runtime.write, runtime.read
         self.seconds = 0.0
 
-    def run(self, *given: Any) -> Mapping[str, np.ndarray]:
+    def run(self, *given: Any) -> dict[str, np.ndarray]:
+        """As `SlotRuntime.run`."""
         began = time.thread_time()
-        found: Mapping[str, np.ndarray] = self._runtime.run(*given)
+        found: dict[str, np.ndarray] = self._runtime.run(*given)
         self.seconds += time.thread_time() - began
         return found
 
@@ -114,8 +113,7 @@ class Layers:
         await self._host.start()
         result = await self._plane.collect(self._request, "own-result")
         self._made = (result.accepted, result.samples[0], self._request.output)
-        handler = Generator(self._plane, MESSAGE_BYTES).handler().service(_Details(f"/{SERVICE}/Generate"))
-        self._grpc: Callable[[bytes, object], Awaitable[bytes]] = handler.unary_unary
+        self._generate = generate(self._plane)
         yield
         await self._host.stop()
         self._plane.close()
@@ -134,7 +132,13 @@ class Layers:
         """The ASGI application, without a socket."""
         body = BODY.replace(b": 7", f": {seed}".encode())
         headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"accept", b"application/x-npy")]
-        scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http"}
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "http",
+        }
         scope |= {"path": "/v1/generations", "raw_path": b"/v1/generations", "query_string": b"", "root_path": ""}
         scope |= {"headers": [*headers, (b"content-length", str(len(body)).encode())], "client": ("127.0.0.1", 1)}
         gone, sent = asyncio.Event(), [{"type": "http.request", "body": body, "more_body": False}]
@@ -153,9 +157,7 @@ class Layers:
 
     async def grpc(self, seed: int) -> None:
         """The method's handler of bytes, without a socket."""
-        message = pb.GenerateRequest(model=MODEL, n=1, seed=seed)
-        message.output.format = "raw"
-        await self._grpc(message.SerializeToString(), _Context())
+        await self._generate(message(MODEL, seed))
 
     async def encode(self, seed: int) -> None:
         """What of the data plane is the encoding of a raw sample."""
@@ -164,21 +166,6 @@ class Layers:
     def stock(self, requests: int) -> None:
         """Make what `host` is given, which is the data plane's work."""
         self._stock = [generation(self._model, f"own-{next(NUMBERS)}", seed=seed) for seed in range(requests)]
-
-
-class _Details:
-    def __init__(self, method: str) -> None:
-        self.method, self.invocation_metadata = method, ()
-
-
-class _Context:
-    """As much of a call's context as the handler asks for."""
-
-    def invocation_metadata(self) -> tuple[()]:
-        return ()
-
-    def time_remaining(self) -> None:
-        return
 
 
 async def timed(one: One, clients: int, requests: int) -> float:

@@ -12,6 +12,7 @@ import httptools
 from brood.loadgen.outcome import BROKEN_OFF, Failed, wrong
 
 Heard = Callable[[bytes], None]  # a piece of a body, as it comes
+FINAL = 200  # statuses below are interim: the answer is still to come (RFC 9110, section 15.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,12 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """See `httptools.HttpResponseParser`."""
+        if self._parser.get_status_code() < FINAL:
+            self._headers, self._pieces = {}, []
+            return
+        if self._whole is not None:
+            self._end(wrong("more than one answer"))
+            return
         self.usable = self.usable and self._parser.should_keep_alive()
         body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._whole = Response(self._parser.get_status_code(), self._headers, body)

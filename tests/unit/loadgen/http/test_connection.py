@@ -94,6 +94,15 @@ async def test_an_answer_without_an_end_is_told(sent: bytes) -> None:
     assert caught.value.code == BROKEN_OFF
 
 
+@pytest.mark.parametrize(
+    "interim", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"]
+)
+async def test_interim_answers_are_passed_over(interim: bytes) -> None:
+    async with pool_to(Script([interim + GOOD, interim + CHUNKED])) as pool:
+        found = [await ask(pool) for _ in range(2)]
+    assert [(each.status, each.body, b"link" in each.headers) for each in found] == [(200, b"hello", False)] * 2
+
+
 async def test_what_is_no_http_is_told() -> None:
     async with pool_to(Script([b"SSH-2.0-x\r\n\r\n", GOOD])) as pool:
         with pytest.raises(Failed, match="no HTTP"):
@@ -101,9 +110,10 @@ async def test_what_is_no_http_is_told() -> None:
         assert (await ask(pool)).body == b"hello"
 
 
-async def test_more_bytes_than_an_answer_make_it_a_wrong_one() -> None:
-    async with pool_to(Script([GOOD + b"and more\r\n", GOOD])) as pool:
-        with pytest.raises(Failed, match="more bytes than one answer") as caught:
+@pytest.mark.parametrize("more", [b"and more\r\n", GOOD])
+async def test_more_than_an_answer_is_a_wrong_one(more: bytes) -> None:
+    async with pool_to(Script([GOOD + more, GOOD])) as pool:
+        with pytest.raises(Failed, match="more") as caught:
             await ask(pool)
         assert caught.value.code == WRONG
         assert (await ask(pool)).body == b"hello"
