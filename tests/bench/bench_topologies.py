@@ -35,7 +35,7 @@ from bench.peers.environments import KEPT
 from bench.peers.graphs import LATENT, write_graphs
 from brood.loadgen.orders import Order
 from brood.loadgen.run import Plan
-from brood.loadgen.session import measure
+from brood.loadgen.session import Quick, measure
 from brood.loadgen.stages import Closed
 from brood.loadgen.ways import Target
 from helpers.served import Served, eventually
@@ -101,19 +101,20 @@ class Command:
         return {process.pid: sum(process.cpu_times()[:2]) for process in self._served.processes()}
 
 
-def start(name: str, stack: ExitStack) -> Server:
+def start(name: str, stack: ExitStack, quick: Quick) -> Server:
     """A server of a name, that answers."""
     began = time.monotonic()
     server = Command("--topology", name) if name in ("colocated", "split") else Mode(name, STORE)
     stack.callback(server.close)
-    eventually(lambda: _answers(server), START_S)
+    eventually(lambda: _answers(server, quick), START_S)
     print(f"{name} answers after {time.monotonic() - began:.1f} s", flush=True)
     return server
 
 
-def _answers(server: Server) -> bool:
+def _answers(server: Server, quick: Quick) -> bool:
     load = Load("mlp", 1, 1)
-    (summary,) = measure(_target(server, load), Plan((load.order,), 0.2), (Closed(1, 1),), None, lambda told: None)
+    plan, stages = Plan((load.order,), 0.2), (Closed(1, 1),)
+    (summary,) = measure(_target(server, load), plan, stages, None, lambda told: None, quick)
     return not summary.total.errors
 
 
@@ -122,10 +123,11 @@ def _target(server: Server, load: Load) -> Target:
     return Target(f"{load.scheme}://127.0.0.1:{port}")
 
 
-def pressed(server: Server, load: Load, seconds: float, seed: int) -> dict[str, Any]:
+def pressed(server: Server, load: Load, seconds: float, seed: int, quick: Quick) -> dict[str, Any]:
     """One closed loop."""
     plan, before = Plan((load.order,), seconds, WARM_UP_S, seed=seed), server.cpu_s()
-    (summary,) = measure(_target(server, load), plan, (Closed(load.clients, load.clients),), None, lambda told: None)
+    stages = (Closed(load.clients, load.clients),)
+    (summary,) = measure(_target(server, load), plan, stages, None, lambda told: None, quick)
     spent = sum(total - before.get(pid, 0.0) for pid, total in server.cpu_s().items())
     total, own = summary.total, summary.own
     assert total.latency_ms is not None, total.errors
@@ -167,7 +169,9 @@ def idle_cores(servers: dict[str, Server], seconds: float = 3.0) -> dict[str, fl
     return {name: round((sum(server.cpu_s().values()) - before[name]) / seconds, 3) for name, server in servers.items()}
 
 
-def rounds(servers: dict[str, Server], seconds: float, count: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def rounds(
+    servers: dict[str, Server], seconds: float, count: int, quick: Quick
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(load, server, figures), again and again."""
     raw = {graph: Raw(graph, seconds / 3) for graph in {load.graph: 0 for load in LOADS}}
     for number in range(count):
@@ -177,7 +181,7 @@ def rounds(servers: dict[str, Server], seconds: float, count: int) -> Iterator[t
             yield load.name, "raw", {"samples_per_s": bare, "rows": session.rows}
             for name, server in servers.items():
                 if load.scheme == "http" or name in OWN:  # brood's gRPC needs the context that Serve's proxy leaves out
-                    found = pressed(server, load, seconds, number)
+                    found = pressed(server, load, seconds, number, quick)
                     found["ratio"] = found["samples_per_s"] / bare
                     print(f"{load.name}, {name}: {found['samples_per_s']:,.4g} samples/s", flush=True)
                     yield load.name, name, found
@@ -222,10 +226,10 @@ def main() -> None:
     write_graphs(KEPT / "graphs")
     began = time.monotonic()
     table: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    with ExitStack() as stack:
-        servers = {name: start(name, stack) for name in (*OWN, *PROXIED)}
+    with ExitStack() as stack, Quick() as quick:
+        servers = {name: start(name, stack, quick) for name in (*OWN, *PROXIED)}
         idle = idle_cores(servers)
-        for load, name, found in rounds(servers, given.seconds, given.rounds):
+        for load, name, found in rounds(servers, given.seconds, given.rounds, quick):
             table.setdefault(load, {}).setdefault(name, []).append(found)
     words = {
         "command": f"{COMMAND} --seconds {given.seconds:g} --rounds {given.rounds}",

@@ -121,7 +121,7 @@ class Answered:
     async def _connected(self) -> None:
         from uvicorn.server import ServerState
 
-        from brood.frontends.http.heads import PatientProtocol
+        from brood.frontends.http.connections import PatientProtocol
 
         self._transport = Transport()
         self._protocol = PatientProtocol(self._config, ServerState(), {})
