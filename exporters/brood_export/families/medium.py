@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from brood.media.formats import is_media
-from brood.protocol.manifest import Layout, Output, Sample
+from brood.protocol.manifest import FPS, Layout, Output, Sample
 from brood_export.errors import Misfit
 from brood_export.families.base import Range
 
@@ -59,8 +60,9 @@ def medium_of(
 
 
 def _check(kind: Literal["audio", "video"], shape: tuple[int, ...], option: str, rate: float) -> None:
-    if not 0 < rate < float("inf"):
-        raise Misfit(f"{option}: {rate:g} is not allowed; allowed: above 0")
+    low, high = FPS if kind == "video" else (1, math.inf)
+    if not low <= rate <= high:
+        raise Misfit(f"{option}: {rate:g} is not allowed; allowed: {low:g} to {high:g}")
     axes = {"audio": 2, "video": 4}[kind]
     if len(shape) != axes or not is_media(Output(dtype="float32", shape=shape, kind=kind)):
         raise Misfit(f"{option}: samples are {list(shape)} a row; allowed for {kind}: {SHAPES[kind]}")

@@ -44,6 +44,7 @@ Family = Literal[
 Dim = Annotated[int, Field(ge=1)]
 RowShape = tuple[Dim, ...]  # the dimensions of one row, without the rows axis
 Scalar = bool | int | float | str
+FPS = (0.01, 1000.0)  # what files of video can say
 Layout = Literal["CHW", "TCHW", "CT"]  # C channels, H rows, W columns; T frames, or samples of sound
 
 
@@ -265,7 +266,7 @@ class Sample(Words):
         description="values shown as black and white; of sound, those that are full scale, -1 and 1"
     )
     sample_rate_hz: int | None = Field(default=None, ge=1, description="of layout CT: samples of sound a second")
-    fps: float | None = Field(default=None, gt=0, le=1000, description="of layout TCHW: frames a second")
+    fps: float | None = Field(default=None, ge=FPS[0], le=FPS[1], description="of layout TCHW: frames a second")
 
     @model_validator(mode="after")
     def _range_has_width(self) -> Self:

@@ -21,9 +21,10 @@ from brood.store.store import read_bundle
 from brood_export import BundleExists, Misfit, ParityFailed, export
 from brood_export.bundle import Exported, export_spec
 from brood_export.cli import main
+from brood_export.drawing import PLOT
 from brood_export.families import StepGraph
 from brood_export.families.base import Request, complete_params
-from brood_export.preview import PLOT, PREVIEW
+from brood_export.preview import PREVIEW
 from brood_export.targets import TARGETS
 from brood_export.targets.base import Target
 from brood_export.words import BUCKETS, Title

@@ -105,7 +105,7 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         lambda words: words["sample"].update(fps=8),
         "'fps' must be given for layout TCHW, and only",
     ),
-    "no frames": (lambda words: words["sample"].update(layout="TCHW", fps=0), "greater than 0"),
+    "no frames": (lambda words: words["sample"].update(layout="TCHW", fps=0), "greater than or equal to 0.01"),
     "silent rate": (lambda words: words["sample"].update(layout="CT", sample_rate_hz=0), "greater than or equal to 1"),
     "shape of sound": (
         lambda words: words["operations"]["complete"]["outputs"]["image"].update(kind="audio"),

@@ -15,7 +15,7 @@ from brood.sampling.solver import INEXPRESSIBLE
 from brood_export.errors import Misfit
 from brood_export.families import Examples, ExportSpec
 from brood_export.families.base import Request, complete_params
-from brood_export.families.denoiser import Preview, Space, step_graph
+from brood_export.families.denoiser import Preview, space_of, step_graph
 from brood_export.families.diffusion import diffusion
 from brood_export.families.textbook import Prediction
 from brood_export.reference import TorchGraph, golden_run
@@ -24,7 +24,7 @@ from helpers.tiny_models import CLASSES, IMAGE, PIXELS, cosine_levels, examples,
 
 pytestmark = pytest.mark.export
 
-SPACE = Space(IMAGE, CLASSES, 1.0, "image")
+SPACE = space_of(IMAGE, CLASSES, 1.0)
 POINT = (2,)
 LABELS = np.arange(2, dtype=np.int64)
 # Of levels where next to nothing is left of the data, float32 noise is no way to tell them.

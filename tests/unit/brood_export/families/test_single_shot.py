@@ -76,7 +76,7 @@ class WithPrior(TinyVae):
 def test_noise_passes_the_model_s_own_prior_and_given_latents_do_not() -> None:
     model = WithPrior()
     latent, label, one = torch.randn(2, LATENT), torch.tensor([1, 2]), torch.ones(2)
-    image, _, _ = Decode(model, CLASSES)(latent, torch.tensor([1.0, 0.0]), one, label, 0.5 * one)
+    image, _, _ = Decode(model, CLASSES, (0.0, 1.0))(latent, torch.tensor([1.0, 0.0]), one, label, 0.5 * one)
     torch.testing.assert_close(image[:1], model.decode(latent[:1] + 1.0, label[:1]))
     torch.testing.assert_close(image[1:], model.decode(latent[1:], label[1:]))
 
