@@ -15,6 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from helpers.quiet import Quiet
 RESULT = Path(__file__).parent / "results" / "metrics.json"
 COMMAND = "PYTHONPATH=tests python tests/bench/bench_metrics.py"
 CALLERS = 32
-PAIRS, TURN_S, WARM_S = 40, 0.75, 3.0
+PAIRS, TURN_S, WARM_S = 24, 1.25, 3.0
 CALLS = 20_000
-LOADS = {  # n samples a request
+Pair = tuple[tuple[float, float], tuple[float, float]]  # with counting, without
+LOADS: dict[str, tuple[str, int, dict[str, Any]]] = {  # n samples a request
     "one sample a request, one call (glyphs-gan)": ("glyphs-gan", 1, {}),
     "16 samples a request, one call (glyphs-gan)": ("glyphs-gan", 16, {}),
     "one sample a request, 4 steps (glyphs-diffusion)": ("glyphs-diffusion", 1, {"steps": 4}),
@@ -77,11 +79,17 @@ def alone(metrics: Any) -> dict[str, float]:
         metrics.stepped("vae", "decode", 7, 8, 0.002, 0.1)
         metrics.queued(3, 0.1)
 
-    return {"request_us": microseconds(request), "graph_call_us": microseconds(step)}
+    def write() -> None:
+        request()
+        step()
+        metrics.write()
+
+    counting = {"request_us": microseconds(request), "graph_call_us": microseconds(step)}
+    return {**counting, "request_call_and_write_us": microseconds(write)}
 
 
-async def under_load(metrics: Any, model: str, n: int, params: dict[str, Any]) -> dict[str, float]:
-    """Samples a second, and processor time of a sample, with counting in parts of those without."""
+async def under_load(metrics: Any, model: str, n: int, params: dict[str, Any]) -> list[Pair]:
+    """Samples a second of wall time and of processor time, with counting and without, turn by turn."""
     from brood.dataplane import DataPlane, Limits
     from brood.host.host import Host, HostOptions
     from brood.protocol.requests import GenerateRequest
@@ -121,20 +129,28 @@ async def under_load(metrics: Any, model: str, n: int, params: dict[str, Any]) -
     await asyncio.gather(*crowd)
     await host.stop()
     plane.close()
-    return told(pairs)
+    return pairs
 
 
-def told(pairs: list[tuple[tuple[float, float], tuple[float, float]]]) -> dict[str, float]:
-    """Medians over all pairs, and how sure that of the throughput is (standard error of a median of normal values)."""
+def told(pairs: list[Pair], n: int, calls: int, counting: dict[str, float]) -> dict[str, float]:
+    """Medians over all pairs, and how sure that of the throughput is (standard error of a median of normal values).
+
+    Beside what was measured under load: what counting takes alone, as a part of the processor time of a request, were
+    each graph call made for one request alone.
+    """
     wall = [counted[0] / bare[0] for counted, bare in pairs]
     cpu = [counted[1] / bare[1] for counted, bare in pairs]
     quarters = statistics.quantiles(wall, n=4)
+    request_us = 1e6 * n / statistics.median(bare[1] for _, bare in pairs)
+    counted_us = counting["request_us"] + calls * counting["graph_call_us"]
     return {
         "samples_s_without": round(statistics.median(bare[0] for _, bare in pairs), 1),
         "samples_s_with": round(statistics.median(counted[0] for counted, _ in pairs), 1),
         "throughput_ratio": round(statistics.median(wall), 4),
         "throughput_ratio_error": round(1.2533 * (quarters[2] - quarters[0]) / 1.349 / len(pairs) ** 0.5, 4),
         "samples_a_processor_second_ratio": round(statistics.median(cpu), 4),
+        "processor_us_a_request": round(request_us, 1),
+        "counting_part_at_most": round(counted_us / request_us, 4),
     }
 
 
@@ -143,14 +159,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
         from brood.observe.metrics import Metrics
+        from brood.observe.tally import Writer
 
         metrics = Metrics()
+        counting = alone(metrics)
+        with closing(Writer(metrics.write)):
+            found = {
+                name: told(asyncio.run(under_load(metrics, model, n, params)), n, params.get("steps", 1), counting)
+                for name, (model, n, params) in LOADS.items()
+            }
         result = {
             "command": COMMAND,
             "machine": {"cores": os.cpu_count(), "system": platform.system(), "architecture": platform.machine()},
             "callers": CALLERS,
-            "counting": alone(metrics),
-            "under_load": {name: asyncio.run(under_load(metrics, *load)) for name, load in LOADS.items()},
+            "counting": counting,
+            "under_load": found,
         }
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
