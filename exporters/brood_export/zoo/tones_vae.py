@@ -1,8 +1,11 @@
 """tones-vae: a variational autoencoder of half a second of four instruments on 24 notes (Kingma & Welling 2014).
 
-The note and the instrument are given; the latent says the rest: how loud, how bright, how it begins and ends, whether
-it has vibrato. The networks see and tell harmonics (module `harmonics`), with analysis before the encoder and
-oscillators behind the decoder, so what is encoded and decoded is sound at 16 kHz (Engel et al. 2020, "DDSP").
+The note and the instrument are given; the latent says the rest: how loud, how bright, how it begins and ends. It does
+not say how the pitch wavers: the vibrato that organ and brass have in the data is too little of what there is to
+describe, and what is decoded has a steady pitch.
+
+The networks see and tell harmonics (module `harmonics`), with analysis before the encoder and oscillators behind the
+decoder, so what is encoded and decoded is sound at 16 kHz (Engel et al. 2020, "DDSP").
 
 The decoder's density is a Laplace one of each harmonic's log-loudness and of the deviation of pitch, with a learned
 scale for each harmonic (Rybkin et al. 2021, "Simple and effective VAE training with calibrated decoders"). The prior is
