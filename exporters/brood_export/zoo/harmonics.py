@@ -77,7 +77,7 @@ class Harmonics(nn.Module):
         moved = torch.cat([moved[:, :, :1], moved], 2)
         run = (moved - torch.round(moved)) / self.number[:, None]  # turns of the fundamental, as each harmonic tells
         energy = loudness.square() + QUIET**4
-        ahead = (run * energy).sum(1) / energy.sum(1)
+        ahead = summed(run * energy) / summed(energy)
         return loudness, ahead / (self.cycles[note].to(torch.float32)[:, None] * HOP)
 
     def synthesise(self, loudness: Tensor, deviation: Tensor, note: Tensor) -> Tensor:
@@ -88,7 +88,14 @@ class Harmonics(nn.Module):
         turns = self.number[:, None] * phase[:, None] + self.theta[:, None]
         waves = torch.sin((turns - turns.floor()) * (2.0 * math.pi))
         heard = between(loudness * self.audible(note)[:, :, None])
-        return (heard * waves).sum(1, keepdim=True)
+        return summed(heard * waves)[:, None]
+
+
+def summed(x: Tensor) -> Tensor:
+    """[n, m] of x [n, k, m]. As a product: a sum over the middle axis is taken in another order for a single row."""
+    one = torch.ones(1, x.shape[1], dtype=x.dtype, device=x.device)
+    total: Tensor = (one @ x)[:, 0]
+    return total
 
 
 def between(values: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from brood_export.zoo import hearing, tones_classifier, training
 from brood_export.zoo.couplings import DenseCoupling, normal_log_density
-from brood_export.zoo.harmonics import FRAMES, HARMONICS, QUIET, Harmonics
+from brood_export.zoo.harmonics import FRAMES, HARMONICS, QUIET, Harmonics, summed
 from brood_export.zoo.tones import CLASSES, NOTES, TIMBRES, tones
 
 LATENT = 16
@@ -105,7 +105,7 @@ class TonesVae(nn.Module):
         Where there is no sound the deviation is 0.
         """
         loudness, deviation = self.harmonics.analyse(audio, label // len(TIMBRES))
-        sounds = loudness.sum(1) > 10.0 * QUIET
+        sounds = summed(loudness) > 10.0 * QUIET
         moved = torch.where(sounds, (PERCENT * deviation).clamp(-3.0, 3.0), 0.0)
         return torch.cat([torch.log(loudness + QUIET) / RANGE + 1.0, moved[:, None]], 1)
 
