@@ -246,6 +246,6 @@ def test_a_digit_moves_and_stays_what_it_is(grpc: Client) -> None:
     videos = np.stack([np.asarray(sample.outputs["video"]) for sample in answer.samples])
     labels = torch.tensor([int(str(sample.outputs["label"])) for sample in answer.samples])
     seen = tracking.verdict(torch.from_numpy(videos) / 2 + 0.5, labels)
-    assert seen["frame_accuracy"] > 0.85
-    assert seen["steady_share"] > 0.75
+    assert seen["frame_accuracy"] > 0.9
+    assert seen["steady_share"] > 0.7
     assert 0.04 < seen["speed"] < 0.1

@@ -82,6 +82,6 @@ def test_the_shipped_model_makes_steady_videos_of_readable_digits() -> None:
     with training.reproducible(9):
         made = motion_diffusion.draw(model, labels, motion_diffusion.STEPS, motion_diffusion.GUIDANCE)
     seen = tracking.verdict(made, labels)
-    assert seen["frame_accuracy"] > 0.85
-    assert seen["steady_share"] > 0.75
+    assert seen["frame_accuracy"] > 0.9
+    assert seen["steady_share"] > 0.7
     assert 0.04 < seen["speed"] < 0.1
