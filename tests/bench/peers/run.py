@@ -2,7 +2,7 @@
 
     make bench-peers ARGS=--make-environments     once: installs the others, makes graphs and stores
     make bench-peers                              about 25 minutes on a quiet machine
-    make bench-peers ARGS='--seconds 4 --rounds 5'  about an hour and a half
+    make bench-peers ARGS='--seconds 3'           about an hour
     make bench-peers ARGS='--only mosec,brood --workloads mlp'
 
 For each workload all servers run at once, and are measured one after another in every round: first with a closed loop
