@@ -33,11 +33,11 @@ class RawPost:
 
     Args:
         path: of the address; what stands for the route is filled in.
-        row_bytes: of one sample.
+        row_bytes: route → bytes of one sample.
     """
 
     path: str
-    row_bytes: int
+    row_bytes: Mapping[str, int]
 
     def message(self, order: Order, seed: int) -> tuple[str, Mapping[str, str], bytes]:
         (array,) = order.inputs.values()
@@ -48,7 +48,7 @@ class RawPost:
         return
 
     def contents(self, order: Order, response: Response) -> Sequence[Content]:
-        check_size("body", order.n * self.row_bytes, response.body)
+        check_size("body", order.n * self.row_bytes[order.model], response.body)
         return (response.body,)
 
     def error(self, response: Response) -> Failed:
@@ -102,7 +102,7 @@ class Contender:
             return replace(asked.own, accept="png") if self.png else asked.own
         return replace(asked.same, model=asked.keyed) if self.kind.endswith("keyed") else asked.same
 
-    def way(self, server: Server, row_bytes: int, now: Clock) -> Way:
+    def way(self, server: Server, row_bytes: Mapping[str, int], now: Clock) -> Way:
         """To a server that runs."""
         if self.grpc:
             channel = grpc.aio.insecure_channel(f"127.0.0.1:{server.grpc_port}", options=OPTIONS)
@@ -110,7 +110,7 @@ class Contender:
         pool = Pool("127.0.0.1", server.port, None, 512)
         return HttpWay(pool, f"127.0.0.1:{server.port}", {}, self._codec(row_bytes), now)
 
-    def _codec(self, row_bytes: int) -> Codec:
+    def _codec(self, row_bytes: Mapping[str, int]) -> Codec:
         if self.own_latents:
             return OwnHttp()
         if self.kind.startswith(("triton", "brood")):

@@ -167,8 +167,10 @@ class Bench:
             return await Runner(way, plan, timer, check).run(stage)
 
     @property
-    def _row_bytes(self) -> int:
-        return int(self._expected[0][0].nbytes)
+    def _row_bytes(self) -> dict[str, int]:
+        """Route → bytes of one sample."""
+        pairs = zip(self._asked, self._expected, strict=True)
+        return {route: int(made[0].nbytes) for asked, made in pairs for route in (asked.same.model, asked.keyed)}
 
     def _say(self, text: str) -> None:
         print(f"{self._workload.name}: {text}", flush=True)

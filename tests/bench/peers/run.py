@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,7 @@ from bench.peers.raw import Raw
 from bench.peers.report import write_report
 from bench.peers.workloads import WORKLOADS, Walks, Workload
 from brood.loadgen.session import Quick
+from brood.store.store import find_bundles, zoo_root
 
 # For the estimate alone: what passes between two measurements, and from one setting's servers to the next one's.
 BETWEEN_S, START_S, END_S = 0.5, 5.0, 3.0
@@ -46,6 +48,7 @@ def main() -> None:
     kinds = [kind for kind in KINDS if kind.split("-")[0] in given.only.split(",")]
     prepare({"mosec", *(kind.split("-")[0] for kind in kinds)} - {"brood"}, given.make_environments)
     if given.make_environments:
+        certify(given.threads)
         return
     parts = [part for part in given.workloads.split(",") if part]
     chosen = [each for each in WORKLOADS if not parts or any(part in each.name for part in parts)]
@@ -107,6 +110,14 @@ def prepare(names: set[str], install: bool) -> None:
         if isinstance(source, Walks):
             source.file.parent.mkdir(parents=True, exist_ok=True)
             write_walk(source.file, STORE, source.model, source.kinds)
+
+
+def certify(threads: int) -> None:
+    """What brood finds out at the first start of a model, and keeps: a cold start is measured without it."""
+    shipped = {ref.name for ref in find_bundles(zoo_root())}
+    models = sorted({name for each in WORKLOADS for name in each.source.models} - shipped)
+    command = [Path(sys.executable).with_name("brood"), "certify", *models, "--models", STORE, "--threads", threads]
+    subprocess.run([str(word) for word in command], check=True)
 
 
 def estimate_s(workloads: Sequence[Workload], kinds: Sequence[Kind], given: argparse.Namespace) -> float:
