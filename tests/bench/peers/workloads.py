@@ -189,7 +189,7 @@ WORKLOADS = (
     # A denoiser bound by reading its weights, untrained: batching pays for it, as it does on accelerators. On few cores
     # the shipped one costs nearly as much a row in a batch as alone, so that no way of batching makes a difference.
     Workload(Walks("wide", EQUAL, "diffusion 20 steps"), 1, 32, BEST, stretch=2, near=1e-3, sizes=WALK_SIZES),
-    Workload(Walks("wide", MIXED, "diffusion half 4 half 50 steps"), 1, 32, (*BEST, *KEYED), 2, 1e-3, WALK_SIZES),
+    Workload(Walks("wide", MIXED, "diffusion half 4 half 50 steps"), 1, 32, (*BEST, *KEYED), 3, 1e-3, WALK_SIZES),
     Workload(Walks("glyphs-pixelrnn", ({},), "pixelrnn"), 1, 32, BEST, stretch=2, near=0, sizes=(8, 16, 32)),
     Workload(Walks("glyphs-rbm", ({"steps": 1000},), "rbm 1000 sweeps"), 1, 32, BEST, stretch=3, sizes=(8, 32)),
 )
