@@ -16,14 +16,15 @@ from bench.peers.programs import write_walk
 from brood.host.examples import complete_params
 from brood.program.compile import compile_program
 from brood.program.interpret import run_row
+from brood.protocol.manifest import Scalar
 from brood.runtimes.base import RuntimeOptions
 from brood.runtimes.load import load_graphs
 from brood.sampling.noise import noise
 from brood.store.store import find_bundles, read_bundle, zoo_root
 
 MODEL = "points-diffusion"
-SHORT = {"steps": 3, "sampler": "dpmpp-2m", "guidance": 1.0}
-LONG = {"steps": 7, "sampler": "euler-ancestral", "guidance": 1.0}
+SHORT: dict[str, Scalar] = {"steps": 3, "sampler": "dpmpp-2m", "guidance": 1.0}
+LONG: dict[str, Scalar] = {"steps": 7, "sampler": "euler-ancestral", "guidance": 1.0}
 SERVERS = Path(__file__).parents[2] / "bench" / "peers" / "servers"
 
 
