@@ -84,7 +84,7 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--only", default=",".join(names), help="servers, with commas")
     parser.add_argument("--workloads", default="", help="parts of their names, with commas; none: all")
     parser.add_argument("--seconds", type=float, default=1.0, help="of a stage; some workloads take longer")
-    parser.add_argument("--warm-up-s", type=float, default=0.3)
+    parser.add_argument("--warm-up-s", type=float, default=0.2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2, help="of ONNX Runtime, within one call")
     parser.add_argument("--out", type=Path, default=HERE.parent / "results" / "peers.json")

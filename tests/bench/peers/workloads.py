@@ -191,5 +191,5 @@ WORKLOADS = (
     Workload(Walks("wide", EQUAL, "diffusion 20 steps"), 1, 32, BEST, stretch=2, near=1e-3, sizes=WALK_SIZES),
     Workload(Walks("wide", MIXED, "diffusion half 4 half 50 steps"), 1, 32, (*BEST, *KEYED), 3, 1e-3, WALK_SIZES),
     Workload(Walks("glyphs-pixelrnn", ({},), "pixelrnn"), 1, 32, BEST, stretch=2, near=0, sizes=(8, 16, 32)),
-    Workload(Walks("glyphs-rbm", ({"steps": 1000},), "rbm 1000 sweeps"), 1, 32, BEST, stretch=3, sizes=(8, 32)),
+    Workload(Walks("glyphs-rbm", ({"steps": 1000},), "rbm 1000 sweeps"), 1, 32, BEST, stretch=4, sizes=(8, 32)),
 )
