@@ -40,8 +40,8 @@ NEAR = (
 RECIPE = training.Recipe(
     name="glyphs-ar",
     seed=82,
-    steps=1000,
-    batch=32,
+    steps=2600,
+    batch=16,
     learning_rate=3e-3,
     architecture=(
         "causal transformer, 3 layers of 4 heads and 64 numbers with a bias for each distance, over the 196 pixels of "
