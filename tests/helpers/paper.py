@@ -23,6 +23,7 @@ from brood.runtimes.base import Arrays
 from brood.runtimes.slots import Pairs
 
 BUCKETS = (1, 2, 4, 8)
+GRAPHS = ("encode", "step", "hot", "finish", "preview")
 X = {"dtype": "float32", "shape": (2,)}
 STEPS = {"type": "int", "default": 4, "minimum": 1, "maximum": 10_000, "description": "Steps."}
 HEAT = {"type": "float", "default": 1.0, "minimum": 0.1, "maximum": 10, "description": "At the end."}
@@ -64,13 +65,14 @@ def paper_model(
 
     - ``generate`` (steps = 4, heat = 1): graph ``step`` in each step, but ``hot`` while the annealing schedule's
       temperature is not 1; then ``finish``. Preview by graph ``preview``.
+    - ``led``: the same behind graph ``encode``, which runs once for all samples of a request.
     - ``score``: graph ``finish`` once.
 
     Args:
         costs: graph → bucket → seconds; by default 1 s a call and 0.25 s a row.
     """
     usual = linear(1.0, 0.25)
-    known = {graph: (costs or {}).get(graph, usual) for graph in ("step", "hot", "finish", "preview")}
+    known = {graph: (costs or {}).get(graph, usual) for graph in GRAPHS}
     runtime = NoRuntime(capacity)
     return EngineModel(name, 1, PROGRAMS, runtime, CostModel(known), exact or {})
 
@@ -79,26 +81,38 @@ def _manifest() -> Manifest:
     state, output = {**X, "role": "state"}, {**X, "role": "output"}
     heat = {"dtype": "float32", "role": "schedule"}
     inputs: dict[str, dict[str, Any]] = {
+        "encode": {"steps": {"dtype": "int64", "role": "param"}},
         "step": {"x": state},
         "hot": {"x": state, "temperature": heat},
         "finish": {"x": state},
         "preview": {"x": state},
     }
-    outputs = {"step": {"x": state}, "hot": {"x": state}, "finish": {"y": output}, "preview": {"y": output}}
+    outputs = {
+        "encode": {"hint": state},
+        "step": {"x": state},
+        "hot": {"x": state},
+        "finish": {"y": output},
+        "preview": {"y": output},
+    }
     graphs = {
         name: {"file": "f", "runtime": "fake", "buckets": BUCKETS, "inputs": inputs[name], "outputs": outputs[name]}
         for name in inputs
     }
-    common = {
+    common: dict[str, Any] = {
         "state": {"x": {**X, "init": "noise", "noise": {"distribution": "normal", "stream": 0}}},
         "outputs": {"y": {**X, "kind": "tensor"}},
     }
     varied = {"graph": "step", "repeat": "schedule", "variant": {"graph": "hot", "column": "temperature", "unless": 1}}
-    generate = {
+    generate: dict[str, Any] = {
         **common,
         "params": {"steps": STEPS, "temperature": HEAT},
         "stages": [varied, {"graph": "finish"}],
         "preview": {"graph": "preview"},
+    }
+    led = {
+        **generate,
+        "state": {**common["state"], "hint": {**X, "init": "zeros"}},
+        "stages": [{"graph": "encode", "repeat": "per_request"}, *generate["stages"]],
     }
     words = {
         "format": FORMAT,
@@ -113,13 +127,13 @@ def _manifest() -> Manifest:
         "provenance": {"framework": "none"},
         "files": {"f": "0" * 64},
         "graphs": graphs,
-        "operations": {"generate": generate, "score": {**common, "stages": [{"graph": "finish"}]}},
+        "operations": {"generate": generate, "led": led, "score": {**common, "stages": [{"graph": "finish"}]}},
         "schedule": {"kind": "annealing", "numbers": {"start": 1.0, "hold": 0.0}},
     }
     return Manifest.model_validate(words)
 
 
-PROGRAMS: dict[str, Program] = {name: compile_program(_manifest(), name) for name in ("generate", "score")}
+PROGRAMS: dict[str, Program] = {name: compile_program(_manifest(), name) for name in ("generate", "led", "score")}
 
 
 def paper_job(
@@ -136,7 +150,7 @@ def paper_job(
     **words: Any,
 ) -> Job:
     """A job of a model on paper; ``words`` are further fields of `Generation`."""
-    params: dict[str, Scalar] = {"steps": steps, "temperature": temperature} if operation == "generate" else {}
+    params: dict[str, Scalar] = {} if operation == "score" else {"steps": steps, "temperature": temperature}
     asked = Generation(request_id, model.name, model.version, operation, n, 7, index, params, {}, deadline, **words)
     return make_job(asked, model, now)
 
@@ -149,6 +163,7 @@ class Paper:
     admission: Admission | None = None
     takes: Callable[[StepPlan], float] | None = None
     fails: Callable[[Row], BroodError | None] = lambda row: None
+    ends: Callable[[Row], bool] = lambda row: False  # whether the coming step is said to be the last of its stage
     now: float = 0.0
     busy_s: float = 0.0
     told: dict[str, list[Event]] = field(default_factory=dict)
@@ -192,10 +207,14 @@ class Paper:
         """What a device would say of it."""
         failures = {row: error for row in plan.rows if (error := self.fails(row)) is not None}
         left = [row for row in plan.rows if row not in failures]
+        for row in left:
+            row.done = self.ends(row)
         value = {"y": np.zeros(2, np.float32)}
         shots = [Shot(row, row.steps + 1, {}) for row in left if row.previews and row.job.program.preview]
         outputs = {row: value for row in left if row.finishes}
-        return StepReport(self.now, seconds, outputs, failures, shots, dict.fromkeys(plan.shots, value))
+        shared = {row: {"hint": value["y"]} for row in left if row.opens}
+        previews = dict.fromkeys(plan.shots, value)
+        return StepReport(self.now, seconds, outputs, failures, shots, previews=previews, shared=shared)
 
     def step(self) -> StepPlan | None:
         """One call, if there is one to make."""

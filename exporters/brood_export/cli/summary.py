@@ -5,7 +5,7 @@ from __future__ import annotations
 from brood.protocol.manifest import Manifest, Operation, Stage
 from brood_export.card import operations
 
-REPEAT = {"once": "once", "schedule": "in every step"}
+REPEAT = {"once": "once", "schedule": "in every step", "per_request": "once for all samples"}
 
 
 def summary(manifest: Manifest) -> str:

@@ -2,7 +2,8 @@
 
 One step draws the token at the row's position by inverting the distribution function at a uniform number. A model that
 has ``step`` keeps its keys and values in a state that grows by one slice a step; without it, the whole sequence is
-computed again in every step. After the end token a row draws nothing more: it repeats the end token.
+computed again in every step. At the end token a row is done: it takes no further step, and all places behind the end
+token hold it too.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def autoregressive(
         vocabulary: tokens are 0 … vocabulary-1.
         start: token in front of the first one.
         classes: labels are 0 … classes-1; 0: the model takes no label.
-        end: token after which there is nothing more; -1: there is none.
+        end: token at which a sample ends, after fewer than `length` tokens; -1: there is none.
         cache: shape of keys and of values of one row, as layers,heads,length,width.
         image: channels, height, width, where the tokens are the grey levels of a picture in reading order.
 
@@ -119,7 +120,7 @@ def check_words(words: Tokens) -> None:
     if words.image and (math.prod(words.image) != words.length or words.vocabulary > LEVELS):
         text = f"image: {list(words.image)} with {words.vocabulary} levels is not allowed"
         raise Misfit(f"{text}; allowed: {words.length} pixels, the length, and at most {LEVELS} levels")
-    if words.end != NO_END and not 0 <= words.end < words.vocabulary:
+    if words.ends and not 0 <= words.end < words.vocabulary:
         raise Misfit(f"end: {words.end} is not allowed; allowed: 0 to {words.vocabulary - 1}, or -1")
     if words.cache and (len(words.cache) < 2 or words.cache[-2] != words.length):
         text = f"cache: {list(words.cache)} is not allowed"
@@ -185,6 +186,13 @@ def common() -> dict[str, GraphInput]:
     }
 
 
+def told(words: Tokens) -> dict[str, GraphOutput]:
+    """Outputs that both kinds of step have, behind their states."""
+    done = GraphOutput(dtype="bool", role="done")
+    ends = {"done": done, "made_length": GraphOutput(dtype="int64", role="output")} if words.ends else {}
+    return {"made_label": label_output(), "ok": ok_output(), **ends}
+
+
 def ranges(words: Tokens) -> dict[str, tuple[float, float]]:
     return {
         "tokens": (0, words.vocabulary - 1),
@@ -215,8 +223,7 @@ def cached_graph(model: nn.Module, words: Tokens) -> StepGraph:
             "next_tokens": GraphOutput(dtype=words.dtype, shape=words.shape, role="state"),
             "key": grown,
             "value": grown,
-            "made_label": label_output(),
-            "ok": ok_output(),
+            **told(words),
         },
         ranges=ranges(words),
         margin=step.margin,
@@ -230,8 +237,7 @@ def whole_graph(model: nn.Module, words: Tokens) -> StepGraph:
         inputs={"tokens": GraphInput(dtype=words.dtype, shape=words.shape, role="state"), **common()},
         outputs={
             "next_tokens": GraphOutput(dtype=words.dtype, shape=words.shape, role="state"),
-            "made_label": label_output(),
-            "ok": ok_output(),
+            **told(words),
         },
         ranges=ranges(words),
         margin=step.margin,
@@ -261,12 +267,14 @@ def operations(words: Tokens) -> dict[str, Operation]:
     made = Output.model_validate(common_words | {"value": "tokens"})
     given = Input.model_validate(common_words | {"minimum": 0, "maximum": words.vocabulary - 1})
     params = {"label": label_param(words.classes), "temperature": level_temperature()}
+    text = "tokens until the end token, that one included; behind it, all are end tokens"
+    length = Output(dtype="int64", kind="scalar", value="made_length", description=text)
     generate = Operation(
         description="Draw token after token.",
         params=params,
         state=states(words),
         stages=(Stage(graph="step", repeat="schedule", bind=carried | {"given": 0.0}),),
-        outputs={words.output: made, "label": made_label()},
+        outputs={words.output: made, "label": made_label(), **({"length": length} if words.ends else {})},
     )
     complete = generate.model_copy(
         update={

@@ -37,6 +37,10 @@ class Tokens:
     classes: int
 
     @property
+    def ends(self) -> bool:
+        return self.end != NO_END
+
+    @property
     def output(self) -> str:
         return "image" if self.image else "tokens"
 
@@ -70,13 +74,23 @@ class Sequence(nn.Module):
     def drawn(
         self, tokens: Tensor, position: Tensor, logits: Tensor, uniform: Tensor, temperature: Tensor, given: Tensor
     ) -> Tensor:
-        """The tokens with that at the position: kept where it is given, the end after the end, else drawn."""
+        """The tokens with that at the position: kept where it is given, else drawn."""
         fresh = draw_level(logits, temperature, uniform)
-        if self.end != NO_END:
-            ended = (position > 0) & (self.before(tokens, position) == self.end)
-            fresh = torch.where(ended, self.end, fresh)
         kept = tokens.gather(1, position[:, None])[:, 0]
         return put_level(tokens, position, torch.where(position < given, kept, fresh))
+
+    def ended(self, tokens: Tensor, position: Tensor, given: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The tokens with the end in all places behind it, and [rows] each: whether it is there, and their number.
+
+        Of what is given all is kept: an end token counts from the last given one on. Without an end token there is
+        nothing to tell.
+        """
+        if self.end == NO_END:
+            return tokens, ()
+        here = tokens.gather(1, position[:, None])[:, 0]
+        done = (here == self.end) & (position + 1 >= given)
+        behind = torch.arange(tokens.shape[1], device=tokens.device)[None] > position[:, None]
+        return torch.where(behind & done[:, None], self.end, tokens), (done, position + 1)
 
     def edge(self, logits: Tensor, uniform: Tensor, temperature: Tensor) -> Tensor:
         """[rows]: distance of the uniform number from the nearest edge between two tokens."""
@@ -101,7 +115,8 @@ class CachedStep(Sequence):
         label, tokens = any_label(label, label_noise, self.classes), flat(tokens)
         logits, key, value = self.told(tokens, keys, values, position, label)
         made = self.drawn(tokens, position, logits, token_noise, temperature, given)
-        return self.laid(made), key, value, label, finite(logits)
+        made, end = self.ended(made, position, given)
+        return self.laid(made), key, value, label, finite(logits), *end
 
     def told(
         self, tokens: Tensor, keys: Tensor, values: Tensor, position: Tensor, label: Tensor
@@ -142,7 +157,8 @@ class WholeStep(Sequence):
         label, tokens = any_label(label, label_noise, self.classes), flat(tokens)
         logits = self.told(tokens, position, label)
         made = self.drawn(tokens, position, logits, token_noise, temperature, given)
-        return self.laid(made), label, finite(logits)
+        made, end = self.ended(made, position, given)
+        return self.laid(made), label, finite(logits), *end
 
     def told(self, tokens: Tensor, position: Tensor, label: Tensor) -> Tensor:
         logits = self.model(shifted(tokens, self.start), label)

@@ -76,14 +76,14 @@ class Deadlines:
         urgent = defaultdict[tuple[Group, str], list[Job]](list)
         for place, (_, _, job) in enumerate(self._entries):
             job.urgent = place < risky
-            if job.urgent and job.rows_waiting:
-                urgent[job.legs[0].call(0).group, job.generation.priority].append(job)
+            if job.urgent and job.rows_open:
+                urgent[job.entrance.group, job.generation.priority].append(job)
         self._urgent = urgent
 
     def first(self, group: Group, priority: str) -> Job | None:
         """Of the jobs at risk with rows to begin, the one with the earliest deadline."""
         found = self._urgent.get((group, priority), [])
-        while found and not found[0].rows_waiting:
+        while found and not (found[0].rows_open and found[0].entrance.group is group):
             found.pop(0)
         return found[0] if found else None
 

@@ -64,8 +64,9 @@ class Executor:
         left = [row for row in plan.rows if row not in failures]
         outputs = {row: _finished(row, plan) for row in left if row.finishes}
         shots = [_shot(row, plan) for row in left if row.previews and row.job.program.preview is not None]
+        shared = {row: _shared(row, plan) for row in left if row.opens}
         ended = self._clock()
-        return StepReport(ended, ended - began, outputs, failures, shots)
+        return StepReport(ended, ended - began, outputs, failures, shots, shared=shared)
 
     def _finish_drawing(self) -> None:
         """What is being drawn is needed now. If it failed it will fail again, where its row can be blamed."""
@@ -137,7 +138,9 @@ def _keep(rows: Sequence[Row], results: Mapping[str, np.ndarray], failures: dict
         stage = row.call.stage
         if stage.ok is not None and not results[stage.ok][place]:
             failures[row] = RowFailed(f"sample {row.index} came out non-finite", index=row.index)
-        elif stage.to_caller and row.leaves_stage:
+            continue
+        row.done = stage.done is not None and bool(results[stage.done][place])
+        if stage.to_caller and row.leaves_stage:
             row.values.update({value: np.array(results[name][place]) for name, value in stage.to_caller})
 
 
@@ -146,6 +149,11 @@ def _finished(row: Row, plan: StepPlan) -> dict[str, np.ndarray]:
         name: plan.model.runtime.read(row.slot, value) if is_state else row.values[value]
         for name, value, is_state in row.job.program.outputs
     }
+
+
+def _shared(row: Row, plan: StepPlan) -> dict[str, np.ndarray]:
+    """What the other rows of its request begin with."""
+    return {name: plan.model.runtime.read(row.slot, name) for name in row.job.program.shared}
 
 
 def _shot(row: Row, plan: StepPlan) -> Shot:

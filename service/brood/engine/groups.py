@@ -71,7 +71,7 @@ class GroupQueue:
     def soon(self) -> list[Row]:
         """Rows that will probably begin in the next call; nothing is decided by it."""
         jobs = (job for waiting in self.waiting.values() for job in waiting.soon(self.cap))
-        rows = (job.coming(offset) for job in jobs for offset in range(job.rows_waiting))
+        rows = (job.coming(offset) for job in jobs for offset in range(job.rows_open))
         return list(islice(rows, self.cap))
 
     def put(self, row: Row) -> None:

@@ -47,7 +47,7 @@ def lacking(row: Row, coming: bool) -> list[Lack]:
         row: any that has not ended.
         coming: the present step is being made; the next one counts, if it is in the same stage.
     """
-    step, leg, fresh = row.step + coming, row.job.legs[row.stage], not row.steps and not coming
+    step, leg, fresh = row.step + coming, row.job.legs[row.stage], row.fresh and not coming
     if step >= leg.calls:
         return []
     found = _lacking_state(row) if fresh else []
@@ -170,6 +170,8 @@ def initial_state(rows: Sequence[Row], program: Program) -> Mapping[str, Sequenc
 
 
 def _initial(row: Row, name: str, spec: State) -> np.ndarray:
+    if row.behind and row.job.common is not None and name in row.job.common:
+        return row.job.common[name]
     given = None if spec.input is None else row.job.generation.inputs[spec.input][row.position]
     if spec.noise is None:
         return np.zeros(spec.shape, spec.dtype) if given is None else given

@@ -48,4 +48,7 @@ class StepReport:
     outputs: Mapping[Row, Mapping[str, np.ndarray]] = field(default_factory=dict)  # of rows that finished
     failures: Mapping[Row, BroodError] = field(default_factory=dict)  # of rows that cannot go on
     shots: Sequence[Shot] = ()  # of rows that are to be looked at
+    shared: Mapping[Row, Mapping[str, np.ndarray]] = field(
+        default_factory=dict
+    )  # of rows that let others begin: states
     previews: Mapping[Shot, Mapping[str, np.ndarray]] = field(default_factory=dict)  # of the plan's shots

@@ -1,6 +1,8 @@
 """Jobs and rows: what the scheduler moves.
 
-A job is an admitted generation; it makes its rows one by one, as places become free. A row's life:
+A job is an admitted generation; it makes its rows one by one, as places become free. Where its first stages are the
+same for all of its rows (its *head*), the first row alone goes through them, and the others begin behind them, with the
+states that came of it. A row's life:
 
     READY ──plan──▶ IN_FLIGHT ──commit──▶ READY      more steps to go
                         │
@@ -11,21 +13,27 @@ A job is an admitted generation; it makes its rows one by one, as places become 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, auto
 from itertools import count
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from brood.engine.cost import CostModel
 from brood.engine.fair import Share
 from brood.engine.model import Call, EngineModel
 from brood.program import Program
 from brood.program.compile import ProgramStage
 from brood.protocol.errors import DeterminismUnavailable
+from brood.protocol.manifest import Output, State
 from brood.protocol.requests import Generation
 from brood.sampling.schedules import Schedule
+
+if TYPE_CHECKING:
+    from brood.engine.waiting import Waiting
 
 
 class RowState(IntEnum):
@@ -79,23 +87,32 @@ class Job:
     order: int = field(default_factory=_order.__next__)  # of arrival
     share: Share = field(default_factory=Share)  # of its tenant's service
     urgent: bool = False  # its deadline is at risk
+    door: Waiting | None = None  # where it waits for its rows to begin
+    due: float = 0.0  # its tenant's service at which it would be finished with equal shares
+    common: Mapping[str, np.ndarray] | None = None  # states that rows behind the head begin with; None: not made yet
     started: float | None = None  # when its first row began
     made: int = 0  # rows begun so far
     finished: int = 0  # rows done
     steps: int = 0  # graph calls made, summed over rows
     told: int = 0  # of those, at the last progress event
+    spared: int = 0  # graph calls that will not be made because a row was done early, summed over rows
     ended: bool = False
     held_bytes: int = 0  # main memory that its inputs and samples take
     prepared: dict[int, Row] = field(default_factory=dict)  # position → row made ahead of its beginning
-    row_steps: int = field(init=False)  # graph calls that one row takes
-    row_s: float = field(init=False)  # predicted device seconds of one row, in full calls
+    head: int = field(init=False)  # first legs, of one call each, that only its first row takes
+    row_steps: int = field(init=False)  # graph calls from the first to the last, if a row is not done early
+    row_s: float = field(init=False)  # predicted device seconds of them, in full calls
     path_s: float = field(init=False)  # predicted seconds from a row's first call to its last, in full calls
+    step_s: float = field(init=False)  # predicted device seconds of one row's step, on average
 
     def __post_init__(self) -> None:
         self.row_steps = sum(leg.calls for leg in self.legs)
+        self.head = sum(stage.shared for stage in self.program.stages)
         costs, graphs = self.model.costs, [pair for leg in self.legs for pair in leg.graphs()]
         self.row_s = sum(costs.row_s(graph) * calls for graph, calls in graphs)
         self.path_s = sum(costs.call_s(graph) * calls for graph, calls in graphs)
+        head_s = sum(costs.row_s(leg.usual.group.graph) for leg in self.legs[: self.head])
+        self.step_s = (self.row_s * self.generation.n - head_s * (self.generation.n - 1)) / self.all_steps
 
     @property
     def program(self) -> Program:
@@ -108,14 +125,21 @@ class Job:
         return 0 if self.ended else self.generation.n - self.made
 
     @property
-    def all_steps(self) -> int:
-        """Graph calls that all its rows take together."""
-        return self.row_steps * self.generation.n
+    def rows_open(self) -> int:
+        """Of those, the ones that could begin now: behind a head that has not been made there is nothing to do."""
+        others = not self.head or self.common is not None
+        return self.rows_waiting if others else int(not self.made and not self.ended)
 
     @property
-    def step_s(self) -> float:
-        """Predicted device seconds of one row's step, on average."""
-        return self.row_s / self.row_steps
+    def entrance(self) -> Call:
+        """What its next row begins with."""
+        return self.legs[self.head if self.made else 0].call(0)
+
+    @property
+    def all_steps(self) -> int:
+        """Graph calls that all its rows take together, as far as is known."""
+        n = self.generation.n
+        return self.row_steps * n - self.head * (n - 1) - self.spared
 
     @property
     def work_s(self) -> float:
@@ -134,11 +158,11 @@ class Job:
     @property
     def alone_s(self) -> float:
         """Predicted seconds of all of it on an idle device."""
-        costs, n, total = self.model.costs, self.generation.n, 0.0
-        for graph, calls in [pair for leg in self.legs for pair in leg.graphs()]:
-            waves, rest = divmod(n, costs.cap(graph))
-            total += calls * waves * costs.call_s(graph)
-            total += calls * costs.seconds(graph, costs.smallest_bucket(graph, rest)) if rest else 0.0
+        costs, total = self.model.costs, 0.0
+        for place, leg in enumerate(self.legs):
+            n = 1 if place < self.head else self.generation.n
+            for graph, calls in leg.graphs():
+                total += calls * _waves_s(costs, graph, n)
         return total
 
     def coming(self, offset: int) -> Row:
@@ -147,6 +171,13 @@ class Job:
         if position not in self.prepared:
             self.prepared[position] = Row(self, position)
         return self.prepared[position]
+
+
+def _waves_s(costs: CostModel, graph: str, rows: int) -> float:
+    """Predicted seconds of one call for so many rows, a full call at a time."""
+    waves, rest = divmod(rows, costs.cap(graph))
+    last_s = costs.seconds(graph, costs.smallest_bucket(graph, rest)) if rest else 0.0
+    return waves * costs.call_s(graph) + last_s
 
 
 def make_job(generation: Generation, model: EngineModel, arrived: float) -> Job:
@@ -185,8 +216,12 @@ def _leg(model: EngineModel, stage: ProgramStage, schedule: Schedule) -> Leg:
 
 def _held_bytes(generation: Generation, program: Program) -> int:
     given = sum(array.nbytes for array in generation.inputs.values())
-    outputs = program.operation.outputs.values()
-    return given + generation.n * sum(prod(each.shape) * np.dtype(each.dtype).itemsize for each in outputs)
+    shared = [program.operation.state[name] for name in program.shared] if generation.n > 1 else []
+    return given + _bytes(shared) + generation.n * _bytes(program.operation.outputs.values())
+
+
+def _bytes(specs: Iterable[Output | State]) -> int:
+    return sum(prod(each.shape) * np.dtype(each.dtype).itemsize for each in specs)
 
 
 @dataclass(slots=True, eq=False)
@@ -199,6 +234,8 @@ class Row:
     stage: int = 0
     step: int = 0  # within the stage
     steps: int = 0  # in all
+    spared: int = 0  # calls that it did not need, in all
+    done: bool = False  # the step just made was the last one of its stage, whatever is planned
     state: RowState = RowState.READY
     order: int = 0  # of its beginning
     call: Call = field(init=False)  # what it needs in the coming step
@@ -207,7 +244,13 @@ class Row:
     begins: dict[str, np.ndarray] = field(default_factory=dict)  # state → its first value, if made ahead
 
     def __post_init__(self) -> None:
-        self.call = self.job.legs[0].call(0)
+        self.stage = self.steps = self.behind
+        self.call = self.job.legs[self.stage].call(0)
+
+    @property
+    def behind(self) -> int:
+        """Steps that are behind it when it begins, as another row has taken them."""
+        return self.job.head if self.position else 0
 
     @property
     def index(self) -> int:
@@ -217,17 +260,27 @@ class Row:
     @property
     def fresh(self) -> bool:
         """Whether it has not run yet, so that its state must be written first."""
-        return self.steps == 0
+        return self.steps == self.behind
+
+    @property
+    def opens(self) -> bool:
+        """Whether others may begin behind the coming step."""
+        return not self.position and self.steps + 1 == self.job.head and self.job.generation.n > 1
 
     @property
     def leaves_stage(self) -> bool:
         """Whether the coming step is its last one in this stage."""
-        return self.step + 1 == self.job.legs[self.stage].calls
+        return self.done or self.step + 1 == self.job.legs[self.stage].calls
 
     @property
     def finishes(self) -> bool:
         """Whether the coming step is its last one."""
-        return self.steps + 1 == self.job.row_steps
+        return self.stage + 1 == len(self.job.legs) and self.leaves_stage
+
+    @property
+    def spares(self) -> int:
+        """Calls of its stage that are left and will not be made."""
+        return self.job.legs[self.stage].calls - self.step - 1 if self.done else 0
 
     @property
     def previews(self) -> bool:
@@ -248,9 +301,10 @@ class Row:
     def advance(self) -> None:
         """Count the step just run."""
         self.steps += 1
+        self.spared += self.spares
         self.begins.clear()  # what was in there is in the slot
-        if self.step + 1 == self.job.legs[self.stage].calls:
-            self.stage, self.step = self.stage + 1, 0
+        if self.leaves_stage:
+            self.stage, self.step, self.done = self.stage + 1, 0, False
         else:
             self.step += 1
         self.call = self.job.legs[self.stage].call(self.step)

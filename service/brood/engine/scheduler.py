@@ -74,7 +74,7 @@ class Scheduler:
         self.jobs[generation.request_id] = job
         self._unseen += generation.preview_every is None
         self.deadlines.add(job)
-        self._queue(job.legs[0].call(0).group, job.model).waiting[generation.priority].push(job)
+        self._wait(job)
         self.rows_waiting += generation.n
         self.backlog_s[generation.priority] += job.work_s
         self.held_bytes += job.held_bytes
@@ -119,7 +119,7 @@ class Scheduler:
         told: list[Told] = []
         for row in plan.rows:
             job = row.job
-            self._count_step(job)
+            self._count_step(row)
             if job.ended:
                 self._lose(row)
             elif row in report.failures:
@@ -131,13 +131,18 @@ class Scheduler:
                 row.move(RowState.READY)
                 row.advance()
                 self._queue(row.call.group, job.model).put(row)
+                if row in report.shared:
+                    job.common = report.shared[row]
+                    self._wait(job)
         told += self._looked_at(plan, report)
         return told + [each for job in {row.job: None for row in plan.rows} for each in _progress(job, report.ended)]
 
-    def _count_step(self, job: Job) -> None:
+    def _count_step(self, row: Row) -> None:
+        job = row.job
         job.steps += 1
+        job.spared += row.spares
         if not job.ended:
-            self.backlog_s[job.generation.priority] -= job.step_s
+            self.backlog_s[job.generation.priority] -= (1 + row.spares) * job.step_s
 
     def _offers(self, now: float) -> Iterator[tuple[Job | None, Group, EngineModel]]:
         """Each group with something to run; for previews, with the job whose row is seen."""
@@ -287,8 +292,8 @@ class Scheduler:
 
     def _end(self, job: Job, error: BroodError) -> Told:
         """End a job early; its rows in flight are let go at commit, the others now."""
-        queue = self._queue(job.legs[0].call(0).group, job.model)
-        queue.waiting[job.generation.priority].less(job.rows_waiting)
+        if job.door is not None:
+            job.door.less(job.rows_open)
         self.rows_waiting -= job.rows_waiting
         self._forget(job)
         for queue in self._queues.values():
@@ -310,13 +315,17 @@ class Scheduler:
     def _lose(self, row: Row) -> None:
         """A row ends before it is finished: what was put into it is wasted."""
         in_flight = row.state is RowState.IN_FLIGHT
-        self.wasted_s += (row.steps + in_flight) * row.job.step_s
+        self.wasted_s += (row.steps - row.behind + in_flight) * row.job.step_s
         row.move(RowState.ENDED)
         self._release(row)
 
     def _release(self, row: Row) -> None:
         self._previews.drop(row)
         self._places[id(row.job.model)].give_back(row.slot, row.job.generation.priority)
+
+    def _wait(self, job: Job) -> None:
+        """Let a job's rows begin, in the group of their first call."""
+        self._queue(job.entrance.group, job.model).waiting[job.generation.priority].push(job)
 
     def _queue(self, group: Group, model: EngineModel) -> GroupQueue:
         if group not in self._queues:
@@ -362,7 +371,7 @@ def _progress(job: Job, now: float) -> list[Told]:
 
 def _previewed(shot: Shot, outputs: Mapping[str, np.ndarray]) -> Preview:
     row = shot.row
-    return Preview(row.index, row.job.generation.seed, shot.step, row.job.row_steps, outputs)
+    return Preview(row.index, row.job.generation.seed, shot.step, row.job.row_steps - row.spared, outputs)
 
 
 def _usage(job: Job, now: float) -> Usage:

@@ -24,12 +24,13 @@ class Waiting:
         self._tenants: dict[Share, list[tuple[float, int, Job]]] = {}
 
     def push(self, job: Job) -> None:
-        """Take a job that has just arrived."""
+        """Take a job that has just arrived here."""
         tenant = job.share.parent
         if tenant is None:
             raise RuntimeError("a job's share is a part of its tenant's")
-        heapq.heappush(self._tenants.setdefault(tenant, []), (tenant.shared + job.work_s, job.order, job))
-        self.rows += job.rows_waiting
+        job.door, job.due = self, job.due or tenant.shared + job.work_s
+        heapq.heappush(self._tenants.setdefault(tenant, []), (job.due, job.order, job))
+        self.rows += job.rows_open
 
     def less(self, rows: int) -> None:
         """So many have begun, or will never begin."""
@@ -41,7 +42,7 @@ class Waiting:
         """The job whose row should begin next: of the tenant with the lowest tag, the one that should finish first."""
         while self._tenants:
             tenant = min(self._tenants, key=lambda share: share.tag)
-            job = _lowest(self._tenants[tenant])
+            job = self._lowest(self._tenants[tenant])
             if job is not None:
                 return job
             del self._tenants[tenant]
@@ -52,14 +53,17 @@ class Waiting:
         if not self.rows:
             return []
         heap = self._tenants[min(self._tenants, key=lambda share: share.tag)]
-        return [job for _, _, job in heap[:most] if job.rows_waiting]
+        return [job for _, _, job in heap[:most] if self._waits(job)]
 
     def oldest(self) -> float:
         """When the first of them arrived."""
-        return min(job.arrived for heap in self._tenants.values() for _, _, job in heap if job.rows_waiting)
+        return min(job.arrived for heap in self._tenants.values() for _, _, job in heap if self._waits(job))
 
+    def _lowest(self, heap: list[tuple[float, int, Job]]) -> Job | None:
+        while heap and not self._waits(heap[0][2]):
+            heapq.heappop(heap)
+        return heap[0][2] if heap else None
 
-def _lowest(heap: list[tuple[float, int, Job]]) -> Job | None:
-    while heap and not heap[0][2].rows_waiting:
-        heapq.heappop(heap)
-    return heap[0][2] if heap else None
+    def _waits(self, job: Job) -> bool:
+        """Whether it has rows to begin, and here: those behind a head may begin in another group."""
+        return job.rows_open > 0 and job.door is self

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from brood.program.shared import check_shared
 from brood.protocol.errors import BundleError
-from brood.protocol.manifest import Graph, GraphInput, Manifest, Noise, Operation, Preview, Scalar, Stage
+from brood.protocol.manifest import FLAGS, Graph, GraphInput, Manifest, Noise, Operation, Preview, Scalar, Stage
 from brood.sampling.schedules import COLUMNS, Schedule, make_schedule
 
 
@@ -85,10 +86,12 @@ class ProgramStage:
 
     graph: str
     per_step: bool  # called once for every step of the schedule, else once
+    shared: bool  # called once for all rows of a request
     feeds: tuple[Feed, ...]
     to_state: tuple[tuple[str, str], ...]  # (graph output, state) pairs
     to_caller: tuple[tuple[str, str], ...]  # (graph output, value) pairs
     ok: str | None  # graph output that tells whether a row is finite
+    done: str | None  # graph output that tells whether a row has no more to do in this stage
     variant: ProgramVariant | None = None
 
     def at(self, schedule: Schedule, step: int) -> ProgramStage:
@@ -115,6 +118,7 @@ class Program:
     operation: Operation
     stages: tuple[ProgramStage, ...]
     outputs: tuple[tuple[str, str, bool], ...]  # (output, value it is taken from, whether that is a state)
+    shared: frozenset[str] = frozenset()  # states that the first stages make for all rows of a request
     preview: ProgramStage | None = None  # of an unfinished row; its values are outputs of the operation
 
     def schedule(self, params: Mapping[str, Scalar]) -> Schedule:
@@ -143,7 +147,8 @@ def compile_program(manifest: Manifest, operation_name: str) -> Program:
         if value not in operation.state and value not in produced:
             raise _lost(f"{where}.outputs.{name}.value", value, sorted(produced | set(operation.state)))
         outputs.append((name, value, value in operation.state))
-    return Program(manifest, operation_name, operation, stages, tuple(outputs), _preview(manifest, operation, where))
+    shared, preview = check_shared(manifest, operation, where), _preview(manifest, operation, where)
+    return Program(manifest, operation_name, operation, stages, tuple(outputs), shared, preview)
 
 
 def _stage(manifest: Manifest, operation: Operation, words: Stage, where: str) -> ProgramStage:
@@ -192,14 +197,19 @@ def _call(
         Feed(name, _source(manifest, operation, stage, name, spec, where), np.dtype(spec.dtype), spec.shape)
         for name, spec in graph.inputs.items()
     )
-    targets = [(name, str(stage.bind.get(name, name))) for name, spec in graph.outputs.items() if spec.role != "ok"]
+    targets = [
+        (name, str(stage.bind.get(name, name))) for name, spec in graph.outputs.items() if spec.role not in FLAGS
+    ]
+    ok, done = (next((name for name, spec in graph.outputs.items() if spec.role == role), None) for role in FLAGS)
     return ProgramStage(
         graph=graph_name,
         per_step=isinstance(stage, Stage) and stage.repeat == "schedule",
+        shared=isinstance(stage, Stage) and stage.repeat == "per_request",
         feeds=feeds,
         to_state=tuple((name, target) for name, target in targets if target in operation.state),
         to_caller=tuple((name, target) for name, target in targets if target in wanted),
-        ok=next((name for name, spec in graph.outputs.items() if spec.role == "ok"), None),
+        ok=ok,
+        done=done,
     )
 
 

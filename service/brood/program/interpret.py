@@ -1,7 +1,7 @@
 """The reference interpreter: runs one row alone, in order. Slow, obvious, and right by definition.
 
     state = init(seed, index, inputs)
-    for k in 0 … K−1:   state = step(state, schedule[k], params, noise(seed, stream, index, k))
+    for k in 0 … K−1:   state = step(state, schedule[k], params, noise(seed, stream, index, k));  stop if done
     outputs = finish(state)
 
 Tests, export parity and golden samples compare everything else with it.
@@ -71,8 +71,8 @@ class _Row:
                 value = number
         return np.broadcast_to(np.asarray(value).astype(feed.dtype), feed.shape)[None].copy()
 
-    def run(self, stage: ProgramStage, graphs: Mapping[str, LoadedGraph], step: int) -> None:
-        """Call one graph once and keep what it gives."""
+    def run(self, stage: ProgramStage, graphs: Mapping[str, LoadedGraph], step: int) -> bool:
+        """Call one graph once and keep what it gives; whether that ends the stage."""
         stage = stage.at(self.schedule, step)
         graph = graphs[stage.graph]
         outputs = graph({feed.name: self.value(feed, step) for feed in stage.feeds})
@@ -82,6 +82,7 @@ class _Row:
             axis = graph.spec.outputs[name].axis
             self.state[state] = outputs[name][0] if axis is None else self._appended(state, outputs[name][0], axis)
         self.values.update({value: outputs[name][0] for name, value in stage.to_caller})
+        return stage.done is not None and bool(outputs[stage.done][0])
 
     def _appended(self, state: str, more: np.ndarray, axis: int) -> np.ndarray:
         """A growing state with one more slice behind those it has."""
@@ -121,7 +122,8 @@ def run_row(
     row = _Row(program, seed, index, params, inputs)
     for stage in program.stages:
         for step in range(row.schedule.steps if stage.per_step else 1):
-            row.run(stage, graphs, step)
+            if row.run(stage, graphs, step):
+                break
     return {
         name: np.asarray((row.state if is_state else row.values)[value]) for name, value, is_state in program.outputs
     }

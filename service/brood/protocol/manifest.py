@@ -46,6 +46,7 @@ RowShape = tuple[Dim, ...]  # the dimensions of one row, without the rows axis
 Scalar = bool | int | float | str
 FPS = (0.01, 1000.0)  # what files of video can say
 Layout = Literal["CHW", "TCHW", "CT"]  # C channels, H rows, W columns; T frames, or samples of sound
+FLAGS = ("ok", "done")  # roles of outputs that are one bool a row, for whoever runs the graph
 
 
 def _inside(path: str) -> str:
@@ -93,19 +94,27 @@ class GraphInput(Words):
 class GraphOutput(Words):
     """One output of a graph; its full shape is ``[rows, *shape]``.
 
-    ``ok`` (bool, no further axes) tells whether the network's output was finite before any clamp. ``append`` is one
-    more slice of a state along ``axis`` (counted without the rows axis), written behind those that are there.
+    ``ok`` (bool, no further axes) tells whether the network's output was finite before any clamp. ``done`` (the same)
+    ends the stage for this row: the calls of it that are left are not made, what the call gave counts, and the next
+    stage follows, if there is one. ``append`` is one more slice of a state along ``axis`` (counted without the rows
+    axis), written behind those that are there.
     """
 
     dtype: DType
     shape: RowShape = ()
-    role: Literal["state", "output", "ok", "append"]
+    role: Literal["state", "output", "ok", "done", "append"]
     axis: int | None = Field(default=None, ge=0, description="of role append: along which the state grows")
 
     @model_validator(mode="after")
     def _append_has_an_axis(self) -> Self:
         if (self.role == "append") != (self.axis is not None) or (self.axis or 0) >= max(1, len(self.shape)):
             raise ValueError("'axis' must be given for role 'append', and only there; it is one of the row's own axes")
+        return self
+
+    @model_validator(mode="after")
+    def _flags_are_one_bool_a_row(self) -> Self:
+        if self.role in FLAGS and (self.dtype, self.shape) != ("bool", ()):
+            raise ValueError(f"role {self.role!r} is for bool [], not {self.dtype} {list(self.shape)}")
         return self
 
 
@@ -198,10 +207,13 @@ class Variant(Words):
 
 
 class Stage(Words):
-    """One graph of a program: called once, or once for every step of the schedule."""
+    """One graph of a program: called once, or once for every step of the schedule.
+
+    ``per_request`` is once for all samples of a request, which share the states that it makes (`brood.program.shared`).
+    """
 
     graph: Identifier
-    repeat: Literal["once", "schedule"] = "once"
+    repeat: Literal["once", "schedule", "per_request"] = "once"
     bind: dict[TensorName, TensorName | float] = {}
     variant: Variant | None = None
 

@@ -65,7 +65,7 @@ class Merge:
             running: all parts that are not over, this one among them.
         """
         part.progress = told
-        self._row_steps = max(self._row_steps, told.of // max(1, told.n))
+        self._row_steps = max(self._row_steps, -(-told.of // max(1, told.n)))
         generation, last = self._generation, self._told
         steps = self._ended_steps + sum(each.progress.steps for each in running if each.progress is not None)
         every = (generation.progress_every or 1) * generation.n

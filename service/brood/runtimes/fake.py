@@ -11,6 +11,7 @@ What a graph computes is written in its file, a JSON object:
   the output is spread over the missing last ones, and one that is longer than the output where that has length 1 is
   summed up there (what a row's state has grown to). The example is x' = 0.5·x + noise·scale + 3.
 - ``finite``: per row, whether all numbers of an input, or of an output written before, are finite.
+- ``reaches``: per row, whether the first of two numbers, inputs or outputs written before, is at least the second.
 - ``bucket_dependent``: every sum is multiplied by 1 + rows/2¹⁶, so its bits depend on how many rows the call has;
   with ``bucket_dependent_from``, only in calls of at least so many rows.
 - ``fails_on``: the call fails when any row's input has that value, as a device error would.
@@ -46,6 +47,12 @@ class _Term(_Words):
 class _Output(_Words):
     sum: tuple[_Term, ...] = ()
     finite: str | None = None
+    reaches: tuple[str, str] | None = None
+
+    @property
+    def used(self) -> list[str]:
+        """Tensors that it is made of."""
+        return [*(name for term in self.sum for name in term.of), *filter(None, [self.finite]), *(self.reaches or ())]
 
 
 class _When(_Words):
@@ -117,6 +124,9 @@ class FakeGraph:
         if output.finite is not None:
             finite: np.ndarray = np.isfinite(values[output.finite]).reshape(rows, -1).all(axis=1)
             return finite
+        if output.reaches is not None:
+            first, second = (values[name].astype(np.float64) for name in output.reaches)
+            return np.asarray(first >= second)
         words = self._description
         scale = 1.0 + rows / 2**16 if words.bucket_dependent and rows >= words.bucket_dependent_from else 1.0
         total = np.zeros((rows, *spec.shape))
@@ -159,7 +169,7 @@ def _check_names(path: Path, description: _Description, spec: Graph) -> None:
         raise BundleError(f"{path.name}: outputs are {sorted(description.outputs)}, declared {sorted(spec.outputs)}")
     known = {*spec.inputs, *spec.outputs}
     for name, output in description.outputs.items():
-        for used in [*(factor for term in output.sum for factor in term.of), *filter(None, [output.finite])]:
+        for used in output.used:
             if used not in known:
                 raise BundleError(f"{path.name}: outputs.{name}: no tensor is called {used!r}")
     for when in filter(None, [description.fails_on, description.wrong_shape_on, description.hangs_on]):

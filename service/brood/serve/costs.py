@@ -39,8 +39,11 @@ def costs_of(model: EngineModel) -> Mapping[str, OperationCost]:
 
 
 def _cost(program: Program, costs: CostModel) -> OperationCost:
-    """A stage with a variant counts as its own graph: which of the two a step calls, its parameters say."""
-    once = [stage.graph for stage in program.stages if not stage.per_step]
+    """A stage with a variant counts as its own graph: which of the two a step calls, its parameters say.
+
+    What is made once for all rows of a part is no row's cost.
+    """
+    once = [stage.graph for stage in program.stages if not stage.per_step and not stage.shared]
     step = [stage.graph for stage in program.stages if stage.per_step]
     return OperationCost(
         once_s=sum(map(costs.row_s, once)),

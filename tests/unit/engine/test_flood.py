@@ -21,13 +21,15 @@ from brood.runtimes.load import load_graphs
 from brood.store.store import read_bundle
 from helpers.bundles import once_bundle, steps_bundle
 from helpers.denoisers import denoiser_bundle
+from helpers.endings import ending_bundle
 from helpers.engine import Driver, engine_model, generation
+from helpers.prompted import PROMPT, prompted_bundle
 
 SAMPLERS = ("ddim", "ddpm", "euler", "euler-ancestral", "dpmpp-2m")
 
 
 class Flood:
-    """Makes random requests of three models."""
+    """Makes random requests of five models."""
 
     def __init__(self, root: Path, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
@@ -36,12 +38,14 @@ class Flood:
             "once": once_bundle(root, fails_on=fails),
             "steps": steps_bundle(root),
             "denoiser": denoiser_bundle(root, fails_on=fails),
+            "ending": ending_bundle(root),
+            "prompted": prompted_bundle(root, fails_on={"input": "prompt", "equals": 9}),
         }
         self.models = {name: _partly_exact(engine_model(path, capacity=12)) for name, path in self.directories.items()}
 
     def request(self, number: int) -> tuple[EngineModel, Generation]:
         """One of them: model and request."""
-        rng, name = self.rng, ("once", "steps", "denoiser")[number % 3]
+        rng, name = self.rng, list(self.models)[number % len(self.models)]
         words: dict[str, Any] = {
             "n": int(rng.integers(1, 9)),
             "seed": int(rng.integers(2**62)),
@@ -57,6 +61,8 @@ class Flood:
         }
         if "inputs" in words:
             words["inputs"] = {"image": rng.uniform(-1, 1, (words["n"], 1, 4, 4)).astype(np.float32)}
+        if name == "prompted":
+            words["inputs"] = {"prompt": np.broadcast_to(rng.integers(0, 10, PROMPT), (words["n"], PROMPT))}
         return self.models[name], generation(self.models[name], str(number), **words)
 
     def _once(self) -> Mapping[str, Any]:
@@ -66,6 +72,11 @@ class Flood:
     def _steps(self) -> Mapping[str, Any]:
         words = {"steps": int(self.rng.integers(1, 12)), "temperature": float(self.rng.uniform(0.5, 3))}
         return {**words, "operation": "complete", "inputs": {}} if self.rng.integers(3) == 0 else words
+
+    def _ending(self) -> Mapping[str, Any]:
+        return {"steps": int(self.rng.integers(1, 20)), "limit": float(self.rng.choice([0.0, 1.0, 3.0, 1e3]))}
+
+    _prompted = _ending
 
     def _denoiser(self) -> Mapping[str, Any]:
         words = {
@@ -106,7 +117,7 @@ async def test_survivors_of_a_flood_are_what_they_are_alone(tmp_path: Path, seed
     flood, driver = Flood(tmp_path, seed), Driver()
     requests: dict[str, tuple[EngineModel, Generation]] = {}
     cancelled = set[str]()
-    for number in range(72):
+    for number in range(100):
         model, request = flood.request(number)
         requests[request.request_id] = model, request
         driver.submit(model, request)
@@ -138,6 +149,7 @@ async def test_survivors_of_a_flood_are_what_they_are_alone(tmp_path: Path, seed
                 assert samples[request.index + position].outputs[name].tobytes() == array.tobytes()
     assert survivors >= 30
     assert failed >= 3
+    assert any(row.spared for plan in driver.plans for row in plan.rows)
     assert any(len({row.job for row in plan.rows}) > 1 for plan in driver.plans)
     assert all(plan.bucket > 1 for plan in driver.plans if any(row.job.generation.exact for row in plan.rows))
 

@@ -20,7 +20,13 @@ from brood.protocol.events import Done, Failed, Preview, Sample
 from brood.protocol.requests import Priority
 from helpers.paper import BUCKETS, Paper, linear, paper_model
 
-CERTIFIED = {"step": frozenset({1, 4}), "hot": frozenset({2}), "finish": frozenset({8}), "preview": frozenset(BUCKETS)}
+CERTIFIED = {
+    "encode": frozenset({2, 8}),
+    "step": frozenset({1, 4}),
+    "hot": frozenset({2}),
+    "finish": frozenset({8}),
+    "preview": frozenset(BUCKETS),
+}
 Fate = Literal["keep", "cancel", "cancel in flight", "fail"]
 
 
@@ -41,6 +47,7 @@ class Ask:
     preview_every: int | None
     fate: Fate
     after: int  # turns until its fate; of "fail": the steps of the row that fails
+    enough: int | None  # steps after which every other row is done
 
 
 asks = st.lists(
@@ -51,7 +58,7 @@ asks = st.lists(
         n=st.integers(1, 10),
         steps=st.integers(1, 5),
         temperature=st.sampled_from([1.0, 0.5, 2.0]),
-        operation=st.sampled_from(["generate", "generate", "score"]),
+        operation=st.sampled_from(["generate", "led", "score"]),
         priority=st.sampled_from(["interactive", "bulk"]),
         tenant=st.sampled_from("abc"),
         slack=st.sampled_from([None, None, 1.1, 3.0, 20.0]),
@@ -59,6 +66,7 @@ asks = st.lists(
         preview_every=st.sampled_from([None, None, 1, 2]),
         fate=st.sampled_from(["keep", "keep", "cancel", "cancel in flight", "fail"]),
         after=st.integers(0, 4),
+        enough=st.sampled_from([None, None, 1, 3]),
     ),
     min_size=1,
     max_size=9,
@@ -85,7 +93,7 @@ class Trial:
         self.models: list[EngineModel] = [
             paper_model(f"m{number}", costs=known, capacity=self.capacity, exact=CERTIFIED) for number in range(2)
         ]
-        self.paper = Paper(Scheduler(self.max_wait_s), self.admission, fails=self._fails)
+        self.paper = Paper(Scheduler(self.max_wait_s), self.admission, fails=self._fails, ends=self._ends)
 
     def run(self) -> None:
         """Until all has ended; fails if that takes more calls than there are steps to make."""
@@ -114,7 +122,7 @@ class Trial:
             if ask.turn != turn:
                 continue
             words = {key: getattr(ask, key) for key in ("n", "operation", "priority", "tenant", "exact")}
-            if ask.operation == "generate":
+            if ask.operation != "score":
                 words |= {key: getattr(ask, key) for key in ("steps", "temperature", "preview_every")}
             alone_s = 3.0 * self.costs[8] * (ask.steps + 1)
             deadline = None if ask.slack is None else self.paper.now + ask.slack * alone_s
@@ -133,8 +141,29 @@ class Trial:
 
     def _fails(self, row: Row) -> BroodError | None:
         ask = self.asks[int(row.job.generation.request_id)]
-        fails = ask.fate == "fail" and row.position == ask.n - 1 and row.steps == min(ask.after, row.job.row_steps - 1)
+        fails = (
+            ask.fate == "fail"
+            and row.position == ask.n - 1
+            and row.steps - row.behind == min(ask.after, self._calls(ask, row.position) - 1)
+        )
         return RuntimeFailed("no", index=row.index) if fails else None
+
+    def _ends(self, row: Row) -> bool:
+        ask = self.asks[int(row.job.generation.request_id)]
+        return row.call.group.graph in ("step", "hot") and row.step + 1 == self._enough(ask, row.position)
+
+    @staticmethod
+    def _enough(ask: Ask, position: int) -> int | None:
+        """After how many steps a row is told to be done."""
+        return ask.enough if ask.operation != "score" and position % 2 == 0 else None
+
+    def _calls(self, ask: Ask, position: int) -> int:
+        """How many graph calls a row takes."""
+        if ask.operation == "score":
+            return 1
+        enough = self._enough(ask, position)
+        leads = ask.operation == "led" and position == 0
+        return leads + 1 + (ask.steps if enough is None else min(enough, ask.steps))
 
     def _check_work_conservation(self, plan: StepPlan | None) -> None:
         if plan is None and not self.max_wait_s:
@@ -152,7 +181,8 @@ class Trial:
             assert name not in self.gone, "who has ended costs no step"
             assert row.call.group is plan.group
             assert row.state is RowState.IN_FLIGHT
-            assert row.steps == self.calls[name, row.index], "no row is run twice"
+            assert row.steps - row.behind == self.calls[name, row.index], "no row is run twice"
+            assert not row.behind or self.calls[name, 0] > 0, "what all share is made first"
             assert not row.job.strict or plan.bucket in CERTIFIED[plan.group.graph]
             self.calls[name, row.index] += 1
         self._check_preemption(plan)
@@ -188,8 +218,9 @@ class Trial:
             assert len(set(samples)) == len(samples)
             if isinstance(ending, Done):
                 assert sorted(samples) == list(range(ask.n)), "no row is lost"
-                assert all(self.calls[name, index] == job.row_steps for index in range(ask.n))
-                assert ending.usage.steps == job.all_steps
+                calls = [self._calls(ask, position) for position in range(ask.n)]
+                assert [self.calls[name, index] for index in range(ask.n)] == calls
+                assert ending.usage.steps == job.all_steps == sum(calls)
                 assert ask.fate != "fail"
                 continue
             assert isinstance(ending, Failed)

@@ -29,11 +29,19 @@ def model(kind: type[nn.Module] = Causal) -> nn.Module:
 
 
 def run(spec: ExportSpec, operation: str, inputs: Arrays, index: int = 0, **params: Any) -> dict[str, Any]:
+    return run_counted(spec, operation, inputs, index, **params)[0]
+
+
+def run_counted(
+    spec: ExportSpec, operation: str, inputs: Arrays, index: int, **params: Any
+) -> tuple[dict[str, Any], int]:
+    """What is made, and the graph calls that it took."""
     manifest = tiny_manifest(spec)
     program = compile_program(manifest, operation)
     graphs = {name: TorchGraph(name, manifest.graphs[name], graph) for name, graph in spec.graphs.items()}
     given = complete_params(program.operation, params)
-    return run_row(program, graphs, seed=1, index=index, params=given, inputs=inputs)
+    made = run_row(program, graphs, seed=1, index=index, params=given, inputs=inputs)
+    return made, sum(len(graph.calls) for graph in graphs.values())
 
 
 def test_a_cache_changes_nothing() -> None:
@@ -57,11 +65,33 @@ def test_after_the_end_there_is_nothing_more(cache: tuple[int, ...]) -> None:
     spec = FAMILIES["autoregressive"](model(), **WORDS, cache=cache, end=3)
     ended = 0
     for index in range(12):
-        tokens = run(spec, "generate", {}, index)["tokens"].tolist()
+        made = run(spec, "generate", {}, index)
+        tokens = made["tokens"].tolist()
+        found = tokens.index(3) if 3 in tokens else 5
+        assert made["length"] == found + 1
         if 3 in tokens:
             ended += 1
-            assert set(tokens[tokens.index(3) :]) == {3}
+            assert set(tokens[found:]) == {3}
     assert ended > 3
+
+
+def test_the_end_costs_no_further_step_and_changes_nothing_before_it() -> None:
+    ends, endless = (FAMILIES["autoregressive"](model(), **WORDS, cache=CACHE, end=end) for end in (3, -1))
+    for index in range(12):
+        made, calls = run_counted(ends, "generate", {}, index)
+        tokens = made["tokens"].tolist()
+        assert calls == (tokens.index(3) + 1 if 3 in tokens else 6)
+        assert tokens[:calls] == run(endless, "generate", {}, index)["tokens"].tolist()[:calls]
+
+
+def test_what_is_given_is_kept_beyond_an_end_token() -> None:
+    spec = FAMILIES["autoregressive"](model(), **WORDS, cache=CACHE, end=3)
+    made = run(spec, "complete", {"tokens": np.array([3, 1, 2, 0, 0, 0])}, given=3)
+    assert made["tokens"][:3].tolist() == [3, 1, 2]
+    assert made["length"] > 3
+    made = run(spec, "complete", {"tokens": np.array([0, 1, 3, 0, 1, 2])}, given=3)
+    assert made["tokens"].tolist() == [0, 1, 3, 3, 3, 3]
+    assert made["length"] == 3
 
 
 def test_likelihoods_are_those_drawn_from_and_sum_to_one() -> None:
