@@ -18,11 +18,12 @@ from brood_client._sound import Audio, sound_format, write_wav
 if TYPE_CHECKING:
     from PIL import Image
 
-# An array or nested list of numbers, a Path, the bytes of a file, a sound, or an image of Pillow.
-Given: TypeAlias = "npt.ArrayLike | PathLike[str] | memoryview | Audio | Image.Image"
+# An array or nested list of numbers, a Path, the bytes of a file, a sound, a text, or an image of Pillow.
+Given: TypeAlias = "npt.ArrayLike | PathLike[str] | memoryview | Audio | str | Image.Image"
 
 NPY = b"\x93NUMPY"
-ALLOWED = "an array of numbers, a Path, the bytes of a PNG, WAV, FLAC or NPY file, an Audio, or an image of Pillow"
+FILES = "an array of numbers, a Path, the bytes of a PNG, WAV, FLAC or NPY file"
+ALLOWED = f"{FILES}, an Audio, a text, or an image of Pillow"
 
 
 def tensor_of(name: str, value: Given) -> dict[str, Any]:
@@ -31,14 +32,16 @@ def tensor_of(name: str, value: Given) -> dict[str, Any]:
     Args:
         name: of the input, for messages.
         value: an array or nested list of numbers; a `Path` to or the bytes of a PNG, WAV, FLAC or NPY file, or of any
-            other picture that Pillow reads; an `Audio`, which goes as 16 bits; an image of Pillow. A picture or sound
-            is one for all samples.
+            other picture that Pillow reads; an `Audio`, which goes as 16 bits; an image of Pillow; or a text. A
+            picture, sound or text is one for all samples.
 
     Raises:
         InvalidArgument: it is nothing of these.
         ImportError: it is a picture that only Pillow can read, and that is not installed.
         OSError: the file cannot be read.
     """
+    if isinstance(value, str):
+        return _text(name, value)
     if isinstance(value, PathLike):
         value = Path(value).read_bytes()
     if isinstance(value, bytes | bytearray | memoryview):
@@ -65,6 +68,13 @@ def as_dtype(tensor: Mapping[str, Any], dtype: str) -> Mapping[str, Any]:
     if not kept.all() or (array.dtype.kind == "b" and converted.dtype.kind != "b"):
         return tensor
     return {**tensor, "b64": converted.astype(converted.dtype.newbyteorder("<")).tobytes(), "dtype": dtype}
+
+
+def _text(name: str, text: str) -> dict[str, Any]:
+    try:
+        return {"b64": text.encode(), "format": "text"}
+    except UnicodeEncodeError as error:
+        raise invalid(f"inputs.{name}", ascii(text[:40]), "a text of Unicode characters") from error
 
 
 def _file(name: str, content: bytes) -> dict[str, Any]:
@@ -109,8 +119,6 @@ def _raw(name: str, value: npt.ArrayLike) -> dict[str, Any]:
 
 
 def _called(value: object, array: npt.NDArray[Any]) -> str:
-    if isinstance(value, str):
-        return f"the text {value[:40]!r} (write Path(…) if it is a file)"
     if isinstance(value, list | tuple) and any(_is_image(each) or isinstance(each, PathLike | bytes) for each in value):
         return "a list of pictures (several pictures go in as one array, [n, ...])"
     return str(array.dtype)

@@ -136,8 +136,15 @@ def _param(told: pb.ParamSpec) -> Param:
 
 
 def _input(told: pb.InputSpec) -> Input:
-    shape, formats = tuple(told.shape), tuple(told.formats)
-    return Input(told.kind, told.dtype, shape, **_bounds(told), description=told.description, formats=formats)
+    return Input(
+        told.kind,
+        told.dtype,
+        tuple(told.shape),
+        **_bounds(told),
+        description=told.description,
+        formats=tuple(told.formats),
+        default=told.default if told.HasField("default") else None,
+    )
 
 
 def _output(told: pb.OutputSpec) -> Output:

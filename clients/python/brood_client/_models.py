@@ -25,15 +25,16 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A tensor that a caller must give: of ``shape`` for all samples, or ``[n, *shape]``, one for each."""
+    """A tensor that a caller gives: of ``shape`` for all samples, or ``[n, *shape]``, one for each; or a text."""
 
-    kind: str  # "tensor", "image", "audio" or "video"
+    kind: str  # "tensor", "image", "audio", "video" or "text"
     dtype: str
-    shape: tuple[int, ...]
+    shape: tuple[int, ...]  # of a text: the most tokens there may be
     minimum: float | None = None
     maximum: float | None = None
     description: str = ""
     formats: tuple[str, ...] = ()  # in which it may be sent
+    default: str | None = None  # of a text; None: it must be given
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,8 @@ class Options(TypedDict, total=False):
         index: of the first sample; default 0. Sample ``(seed, index)`` is the same however many are asked for.
         params: scalars by name.
         inputs: by name: arrays of the declared dtype (of the declared shape for all samples, or ``[n, *shape]``, one
-            for each), nested lists of numbers, a `Path`, the bytes of a PNG, WAV, FLAC or NPY file, an `Audio`, or an
-            image of Pillow.
+            for each), nested lists of numbers, a `Path`, the bytes of a PNG, WAV, FLAC or NPY file, an `Audio`, an
+            image of Pillow, or a text.
         version: of the model; default: the newest that is ready.
         priority: ``bulk`` may wait for whoever is ``interactive`` (default).
         determinism: ``exact``: bit for bit reproducible, or refused; default ``any``.

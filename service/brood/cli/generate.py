@@ -12,6 +12,7 @@ from brood.cli.values import Pairs, pair, typed, watched
 
 if TYPE_CHECKING:
     from brood.dataplane.local import Value
+    from brood.protocol.manifest import Input
     from brood.protocol.requests import InputValue
 
 
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
 @click.option("--operation", default="generate", show_default=True)
 @click.option("--param", "params", multiple=True, callback=pair, metavar="NAME=VALUE", help="repeatable")
 @click.option(
-    "--input", "inputs", multiple=True, callback=pair, metavar="NAME=FILE", help="PNG, WAV, FLAC or NPY; repeatable"
+    "--input",
+    "inputs",
+    multiple=True,
+    callback=pair,
+    metavar="NAME=FILE",
+    help="PNG, WAV, FLAC or NPY, or NAME=TEXT where a text is read; repeatable",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("samples"), show_default=True)
 @click.option(
@@ -92,11 +98,18 @@ def _generate_here(
         declared = loaded.manifest.operations.get(operation)
         values: dict[str, Value] = {
             **{name: typed(declared.params.get(name) if declared else None, name, text) for name, text in params},
-            **{name: _file(name, Path(text)) for name, text in inputs},
+            **{name: _input(declared.inputs.get(name) if declared else None, name, text) for name, text in inputs},
         }
         events = loaded.stream(operation, n=n, seed=seed, index=index, params=values)
         result = loaded.collect(watched(loaded.manifest.name, n, events, Sample))
         return result.save(output), result.seed
+
+
+def _input(declared: Input | None, name: str, text: str) -> InputValue:
+    """What is given as NAME=TEXT: the text itself, or the file of that name."""
+    from brood.protocol.requests import InputValue
+
+    return InputValue(text=text) if declared and declared.kind == "text" else _file(name, Path(text))
 
 
 def _file(name: str, path: Path) -> InputValue:

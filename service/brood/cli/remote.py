@@ -80,6 +80,7 @@ def generate_remotely(
     with client_of(server) as client:
         declared = client.model(model).operations.get(operation)
         values = {name: typed(declared.params.get(name) if declared else None, name, text) for name, text in params}
+        texts = {name for name, spec in declared.inputs.items() if spec.kind == "text"} if declared else set()
         with client.stream(
             model,
             operation=operation,
@@ -87,7 +88,7 @@ def generate_remotely(
             seed=seed,
             index=index,
             params=values,
-            inputs={name: Path(text) for name, text in inputs},
+            inputs={name: text if name in texts else Path(text) for name, text in inputs},
             format=format_of_path(output),
             timeout_s=None,
         ) as stream:

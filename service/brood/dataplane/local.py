@@ -123,8 +123,8 @@ class LocalModel:
             n: number of samples.
             seed: 0 ≤ seed < 2⁶³; None: one is drawn, and told in the result.
             index: of the first sample.
-            values: parameters, and inputs as arrays: of the declared shape for all samples, or with a leading axis n;
-                and the other arguments of `stream`.
+            values: parameters, texts, and inputs as arrays: of the declared shape for all samples, or with a leading
+                axis n; and the other arguments of `stream`.
 
         Raises:
             BroodError: a value is not allowed, or the run failed.
@@ -197,7 +197,13 @@ class LocalModel:
         self.close()
 
     def _request(self, asked: Mapping[str, object], values: Mapping[str, Value]) -> GenerateRequest:
-        inputs = {name: _input(value) for name, value in values.items() if isinstance(value, np.ndarray | InputValue)}
+        operation = self.manifest.operations.get(str(asked["operation"]))
+        texts = {name for name, spec in operation.inputs.items() if spec.kind == "text"} if operation else set()
+        inputs = {
+            name: _input(value)
+            for name, value in values.items()
+            if isinstance(value, np.ndarray | InputValue) or (name in texts and isinstance(value, str))
+        }
         words = {
             "model": self.manifest.name,
             "version": self.manifest.version,
@@ -211,9 +217,11 @@ class LocalModel:
             raise complaint(error) from error
 
 
-def _input(value: np.ndarray | InputValue) -> InputValue:
+def _input(value: Value) -> InputValue:
     if isinstance(value, InputValue):
         return value
+    if isinstance(value, str):
+        return InputValue(text=value)
     buffer = io.BytesIO()
     np.save(buffer, value, allow_pickle=False)
     return InputValue(b64=buffer.getvalue(), format="npy")

@@ -13,8 +13,9 @@ from brood.dataplane.naming import listed, unknown
 from brood.dataplane.params import check_params
 from brood.media.decode import decode_input
 from brood.media.formats import check_format
+from brood.program.shared import shared_inputs
 from brood.protocol.errors import InvalidArgument, invalid
-from brood.protocol.manifest import Input, Manifest, Operation, Sample, Scalar
+from brood.protocol.manifest import Input, Manifest, Operation, Scalar
 from brood.protocol.models import ModelStatus
 from brood.protocol.requests import GenerateRequest, Generation, InputValue
 from brood.sampling.noise import draw_seed
@@ -112,10 +113,9 @@ def _check_input_names(declared: Mapping[str, Input], given: Mapping[str, InputV
         if name not in declared:
             raise InvalidArgument(unknown(f"inputs.{name}", name, declared), field=f"inputs.{name}")
     for name, spec in declared.items():
-        if name not in given:
-            text = (
-                f"inputs.{name}: missing; this operation needs it: {spec.dtype} {list(spec.shape)}, {spec.description}"
-            )
+        if name not in given and spec.default is None:
+            kind = "a text" if spec.kind == "text" else f"{spec.dtype} {list(spec.shape)}"
+            text = f"inputs.{name}: missing; this operation needs it: {kind}, {spec.description}"
             raise InvalidArgument(text, field=f"inputs.{name}")
 
 
@@ -125,10 +125,13 @@ def decode_inputs(checked: Checked) -> dict[str, np.ndarray]:
     Raises:
         InvalidArgument: naming ``inputs.NAME``.
     """
-    sample: Sample | None = checked.manifest.sample
+    request, manifest, operation = checked.request, checked.manifest, checked.operation
+    shared = shared_inputs(manifest, operation)
+    given = {name: InputValue(text=spec.default) for name, spec in operation.inputs.items() if spec.default is not None}
+    given |= request.inputs
     return {
-        name: decode_input(name, checked.request.inputs[name], spec, sample, checked.request.n)
-        for name, spec in checked.operation.inputs.items()
+        name: decode_input(name, given[name], spec, manifest.sample, request.n, shared=name in shared)
+        for name, spec in operation.inputs.items()
     }
 
 
@@ -165,6 +168,8 @@ def _size(value: InputValue) -> int:
     """Bytes of an input as sent; numbers in lists take about this many to read."""
     if value.b64 is not None:
         return len(value.b64)
+    if value.text is not None:
+        return len(value.text)
     return 8 * _count(value.data)
 
 

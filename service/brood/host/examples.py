@@ -52,6 +52,8 @@ def drawn(program: Program, number: int) -> Example:
         name: _input(spec, number, position)
         for position, (name, spec) in enumerate(program.operation.inputs.items(), start=len(params))
     }
+    masks = {spec.mask: spec for spec in program.operation.inputs.values() if spec.mask is not None}
+    inputs |= {name: np.ones(spec.shape, np.int64) for name, spec in masks.items()}
     return Example(program, SEED + number, number, params, inputs)
 
 

@@ -14,6 +14,7 @@ from brood.host.loader import Loader
 from brood.host.loading import STATE_BYTES, ReadyModel, load_model
 from brood.host.pace import Busy, Pace
 from brood.host.shelf import RELOAD_FAILED, Shelf
+from brood.host.texts import tokenised
 from brood.protocol.errors import DeterminismUnavailable, ModelNotFound, ModelUnavailable, NotReady, show
 from brood.protocol.events import Determinism, Event
 from brood.protocol.models import ModelStatus
@@ -193,6 +194,7 @@ class Host:
 
         Raises:
             ModelUnavailable: the model is not ready.
+            InvalidArgument: a text has too many tokens.
             DeterminismUnavailable: the samples shall be exact, and that cannot be promised here.
             BroodError: the engine refuses it (see `brood.engine.loop.Engine.submit`).
         """
@@ -201,7 +203,9 @@ class Host:
             raise ModelUnavailable(
                 f"model: {generation.model!r} version {generation.version} is not ready", field="model"
             )
-        return self._engine.submit(generation, ready.engine, _promised(ready, generation))
+        operation = ready.engine.programs[generation.operation].operation
+        order = tokenised(generation, operation, ready.tokenizers)
+        return self._engine.submit(order, ready.engine, _promised(ready, generation))
 
     def examples(self, name: str, version: int) -> list[Example]:
         """The golden samples of a version, to be made again; none unless it is ready."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from brood.engine.cost import CostModel
 from brood.engine.model import EngineModel
@@ -14,6 +14,7 @@ from brood.host.certify import certified
 from brood.host.examples import graphs_of
 from brood.host.opened import Opened, open_bundle
 from brood.host.pace import Pace
+from brood.host.texts import Tokenizers
 from brood.protocol.errors import BundleError
 from brood.protocol.events import Determinism
 from brood.protocol.manifest import Manifest, State
@@ -38,6 +39,7 @@ class ReadyModel:
     guarantees: Mapping[str, Guarantee]  # operation → what its samples are promised to be here
     placements: Mapping[str, Placement]  # graph → what runs it, of those that tell
     golden: Sequence[GoldenRun] = ()  # what the original model gave
+    tokenizers: Tokenizers = field(default_factory=dict)
 
     @property
     def determinism(self) -> dict[str, Determinism]:
@@ -91,6 +93,7 @@ def load_model(
         {name: guarantee(program, certificate.exact) for name, program in opened.programs.items()},
         opened.placements,
         opened.golden,
+        opened.tokenizers,
     )
 
 

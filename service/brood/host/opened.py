@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from brood.host.examples import graphs_of
 from brood.host.pace import Pace
+from brood.host.texts import Tokenizers, load_tokenizers
 from brood.program import Program, compile_program
 from brood.runtimes.base import LoadedGraph, PlacedGraph, Placement, RuntimeOptions
 from brood.runtimes.load import load_graphs
@@ -22,6 +23,7 @@ class Opened:
     graphs: Mapping[str, LoadedGraph]
     programs: Mapping[str, Program]  # operation → program
     golden: Sequence[GoldenRun]
+    tokenizers: Tokenizers = field(default_factory=dict)
     pace: Pace = field(default_factory=Pace)  # at which its graphs are called until it serves
 
     @property
@@ -42,7 +44,7 @@ class Opened:
 
 
 def open_bundle(bundle: Bundle, options: RuntimeOptions, pace: Pace | None = None) -> Opened:
-    """Load the graphs of a verified bundle and resolve its operations.
+    """Load the graphs and tokenizers of a verified bundle and resolve its operations.
 
     Args:
         bundle: to be loaded.
@@ -50,9 +52,9 @@ def open_bundle(bundle: Bundle, options: RuntimeOptions, pace: Pace | None = Non
         pace: at which they are called until it serves; None: as fast as they can.
 
     Raises:
-        BundleError: a graph does not load, a name leads nowhere, or the golden samples are unreadable.
+        BundleError: a graph or tokenizer does not load, a name leads nowhere, or the golden samples are unreadable.
     """
     manifest = bundle.manifest
     graphs = load_graphs(bundle.directory, manifest, options)
     programs = {name: compile_program(manifest, name) for name in manifest.operations}
-    return Opened(bundle, graphs, programs, bundle.golden(), pace or Pace())
+    return Opened(bundle, graphs, programs, bundle.golden(), load_tokenizers(bundle), pace or Pace())

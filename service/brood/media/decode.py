@@ -14,6 +14,7 @@ from brood.media.pixels import from_pixels
 from brood.media.read_png import read_png
 from brood.media.refused import Refused
 from brood.media.sound import SoundFormat, from_wave, read_sound
+from brood.media.text import read_text
 from brood.protocol.errors import InvalidArgument, show
 from brood.protocol.manifest import Input, Sample
 from brood.protocol.requests import InputFormat, InputValue
@@ -21,7 +22,9 @@ from brood.protocol.requests import InputFormat, InputValue
 Shape = tuple[int, ...]
 
 
-def decode_input(name: str, value: InputValue, spec: Input, sample: Sample | None, n: int) -> np.ndarray:
+def decode_input(
+    name: str, value: InputValue, spec: Input, sample: Sample | None, n: int, *, shared: bool = False
+) -> np.ndarray:
     """Read one input and hold it against its declaration.
 
     Args:
@@ -30,15 +33,20 @@ def decode_input(name: str, value: InputValue, spec: Input, sample: Sample | Non
         spec: what the operation declares.
         sample: how to read pictures and sound; None if the model has none.
         n: number of samples.
+        shared: there is one value for all samples.
 
     Returns:
-        ``[n, *spec.shape]`` of dtype ``spec.dtype``, read-only. One value for all samples is shared by them in memory.
+        ``[n, *spec.shape]`` of dtype ``spec.dtype``, read-only; of a text its UTF-8, uint8 [n, bytes]. One value for
+        all samples is shared by them in memory.
 
     Raises:
         InvalidArgument: field ``inputs.NAME``; names what was found and what is allowed.
     """
-    shapes = (spec.shape, (n, *spec.shape))
+    shapes = (spec.shape, spec.shape if shared else (n, *spec.shape))
     try:
+        if spec.kind == "text":
+            text = read_text(value, spec)
+            return np.broadcast_to(text, (n, len(text)))
         array = _read(value, spec, sample, shapes)
         _check_stated(value, array)
         if array.shape not in shapes:
@@ -47,10 +55,12 @@ def decode_input(name: str, value: InputValue, spec: Input, sample: Sample | Non
     except Refused as refused:
         reason = f"{refused.part} {show(refused.found)} is not allowed; allowed: {refused.allowed}"
         raise InvalidArgument(f"inputs.{name}: {reason}", field=f"inputs.{name}") from refused
-    return np.broadcast_to(array, shapes[1])
+    return np.broadcast_to(array, (n, *spec.shape))
 
 
 def _read(value: InputValue, spec: Input, sample: Sample | None, shapes: tuple[Shape, Shape]) -> np.ndarray:
+    if value.text is not None:
+        raise Refused("text", value.text, f"for inputs of kind text, not {spec.kind}")
     if value.b64 is None:
         if value.format is not None:
             raise Refused("format", value.format, "none together with 'data'")
@@ -128,4 +138,5 @@ def _check_values(array: np.ndarray, spec: Input) -> None:
 
 
 def _either(shapes: tuple[Shape, Shape]) -> str:
-    return f"{list(shapes[0])} for all samples, or {list(shapes[1])}, one for each"
+    one = f"{list(shapes[0])} for all samples"
+    return one if shapes[0] == shapes[1] else f"{one}, or {list(shapes[1])}, one for each"

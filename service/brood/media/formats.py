@@ -43,6 +43,8 @@ def output_formats(output: Output) -> tuple[OutputFormat, ...]:
 
 def input_formats(given: Input) -> tuple[InputFormat, ...]:
     """What an input can be read from, as bytes."""
+    if given.kind == "text":
+        return ("text",)
     return ("npy", "raw", *(READ.get(given.kind, ()) if is_media(given) else ()))
 
 

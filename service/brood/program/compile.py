@@ -248,7 +248,7 @@ def _source(
         return FromSchedule(target)
     if spec.role == "param" and target in operation.params:
         return FromParam(target)
-    if spec.role == "input" and target in operation.inputs:
+    if spec.role == "input" and target in operation.given:
         return FromInput(target)
     if spec.role != "schedule" and target in operation.state:
         return FromState(target)
@@ -258,7 +258,7 @@ def _source(
 def _offered(manifest: Manifest, operation: Operation, role: str) -> list[str]:
     if role == "schedule":
         return list(COLUMNS[manifest.schedule.kind]) if manifest.schedule else []
-    return [*(operation.params if role == "param" else operation.inputs), *operation.state]
+    return [*(operation.params if role == "param" else operation.given), *operation.state]
 
 
 def _lost(field: str, name: str, offered: list[str]) -> BundleError:

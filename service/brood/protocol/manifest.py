@@ -162,18 +162,41 @@ def _check_kind(kind: str, dtype: DType, shape: RowShape) -> None:
 
 
 class Input(Words):
-    """A tensor a caller may give: of shape ``shape`` for all samples, or ``[n, *shape]``, one for each."""
+    """A tensor a caller may give: of shape ``shape`` for all samples, or ``[n, *shape]``, one for each.
 
-    kind: Literal["tensor", "image", "audio", "video"]
+    A ``text`` is one for all samples. Graphs read its tokens, whole numbers ``[length]``, filled up with ``pad``: the
+    length is the model's, so that a sample does not depend on what else is in its batch.
+    """
+
+    kind: Literal["tensor", "image", "audio", "video", "text"]
     dtype: DType
-    shape: RowShape = ()
+    shape: RowShape = Field(default=(), description="of a text: [length], the most tokens there may be")
     minimum: float | None = None
     maximum: float | None = None
+    tokenizer: BundlePath | None = Field(
+        default=None, description="of a text: a tokenizer.json of the library tokenizers, which makes tokens of it"
+    )
+    pad: int = Field(default=0, ge=0, description="of a text: the token behind the last one")
+    mask: TensorName | None = Field(
+        default=None, description="of a text: a further input of graphs, 1 where its tokens are and 0 behind them"
+    )
+    default: str | None = Field(default=None, description="of a text; None: the caller must give it")
     description: str
 
     @model_validator(mode="after")
     def _shape_fits_the_kind(self) -> Self:
         _check_kind(self.kind, self.dtype, self.shape)
+        return self
+
+    @model_validator(mode="after")
+    def _text_has_a_tokenizer(self) -> Self:
+        text = self.kind == "text"
+        if text != (self.tokenizer is not None):
+            raise ValueError("'tokenizer' must be given for kind 'text', and only there")
+        if text and (len(self.shape) != 1 or self.dtype not in ("int32", "int64")):
+            raise ValueError(f"a text is int32 or int64 [length], not {self.dtype} {list(self.shape)}")
+        if not text and (self.pad or self.mask is not None or self.default is not None):
+            raise ValueError("'pad', 'mask' and 'default' are for kind 'text' only")
         return self
 
 
@@ -260,6 +283,19 @@ class Operation(Words):
     stages: tuple[Stage, ...] = Field(min_length=1)
     preview: Preview | None = None
     outputs: dict[TensorName, Output] = Field(min_length=1)
+
+    @property
+    def given(self) -> dict[str, Input]:
+        """Inputs as graphs may read them: masks of texts have names of their own."""
+        masks = {spec.mask: spec for spec in self.inputs.values() if spec.mask is not None}
+        return {**masks, **self.inputs}
+
+    @model_validator(mode="after")
+    def _masks_have_names_of_their_own(self) -> Self:
+        masks = [spec.mask for spec in self.inputs.values() if spec.mask is not None]
+        if taken := [name for name in masks if name in self.inputs or masks.count(name) > 1]:
+            raise ValueError(f"mask {taken[0]!r}: another input is called so")
+        return self
 
 
 class Schedule(Words):
@@ -349,6 +385,10 @@ class Manifest(Words):
                     raise ValueError(f"operations.{name}.stages.{number}.variant: no graph {stage.variant.graph!r}")
                 if stage.repeat == "schedule" and self.schedule is None:
                     raise ValueError(f"operations.{name}.stages.{number}.repeat: the manifest has no schedule")
+            for key, given in operation.inputs.items():
+                if given.tokenizer is not None and given.tokenizer not in self.files:
+                    where = f"operations.{name}.inputs.{key}.tokenizer"
+                    raise ValueError(f"{where}: {given.tokenizer!r} is not listed in 'files'")
             if operation.preview is not None and operation.preview.graph not in self.graphs:
                 raise ValueError(f"operations.{name}.preview.graph: no graph {operation.preview.graph!r}")
         for golden in self.golden:

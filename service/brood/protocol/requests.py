@@ -19,7 +19,7 @@ from brood.protocol.errors import InvalidArgument, invalid
 from brood.protocol.manifest import DType, Scalar
 
 Priority = Literal["interactive", "bulk"]
-InputFormat = Literal["raw", "npy", "png", "wav", "flac"]
+InputFormat = Literal["raw", "npy", "png", "wav", "flac", "text"]
 OutputFormat = Literal["png", "webp", "jpeg", "wav", "flac", "mp4", "webm", "apng", "gif", "npy", "raw"]
 SEED_LIMIT = 2**63
 BASE64 = "base64 text (RFC 4648, with padding)"
@@ -51,23 +51,32 @@ class Asked(BaseModel):
 
 
 class InputValue(Asked):
-    """One input: bytes with a format, or numbers.
+    """One input: bytes with a format, or numbers, or a text.
 
     ``b64`` with format ``png``, ``wav``, ``flac`` or ``npy`` carries its own shape; with ``raw`` (little-endian, C
-    order) ``dtype`` and ``shape`` say how to read it. ``data`` is a nested list of numbers.
+    order) ``dtype`` and ``shape`` say how to read it; with ``text`` it is UTF-8. ``data`` is a nested list of numbers.
     """
 
     b64: Annotated[bytes, BeforeValidator(_bytes_of)] | None = None
     data: list[Any] | float | int | bool | None = None
+    text: str | None = None
     format: InputFormat | None = None
     dtype: DType | None = None
     shape: Annotated[tuple[int, ...], Field(strict=False, max_length=AXES_LIMIT, fail_fast=True)] | None = None
 
     @model_validator(mode="after")
     def _one_of(self) -> InputValue:
-        if (self.b64 is None) == (self.data is None):
-            raise ValueError("exactly one of 'b64' and 'data'")
+        if sum(each is not None for each in (self.b64, self.data, self.text)) != 1:
+            raise ValueError("exactly one of 'b64', 'data' and 'text'")
         return self
+
+
+def _worded(value: object) -> object:
+    """A string is a text."""
+    return {"text": value} if isinstance(value, str) else value
+
+
+AnyInput = Annotated[InputValue, BeforeValidator(_worded, json_schema_input_type=InputValue | str)]
 
 
 class OutputChoice(Asked):
@@ -106,7 +115,7 @@ class GenerateRequest(Asked):
     params: Annotated[dict[str, bool | int | float | str], BeforeValidator(_few)] = Field(
         default={}, examples=[{"label": 7}]
     )
-    inputs: Annotated[dict[str, InputValue], BeforeValidator(_few)] = {}
+    inputs: Annotated[dict[str, AnyInput], BeforeValidator(_few)] = {}
     output: OutputChoice = OutputChoice()
     deadline_ms: float | None = Field(default=None, gt=0, le=86_400_000, description="from arrival, in ms")
     priority: Priority = Field(default="interactive", description="bulk: may wait for whoever is interactive")
@@ -129,7 +138,9 @@ class Generation:
     seed: int  # 0 ≤ seed < 2⁶³
     index: int  # of the first row
     params: Mapping[str, Scalar]  # every parameter of the operation, defaults filled in
-    inputs: Mapping[str, np.ndarray]  # every input of the operation, each [n, *shape], its declared dtype
+    # Every input of the operation, each [n, *shape], its declared dtype. A text is uint8 [n, bytes], its UTF-8, until a
+    # host makes tokens of it, and a mask if there is one.
+    inputs: Mapping[str, np.ndarray]
     deadline: float | None  # on the engine's clock, in seconds
     priority: Priority = "interactive"
     tenant: str = ""  # on whose behalf; tenants share the device fairly

@@ -63,7 +63,7 @@ def test_pictures_become_png(tmp_path: Path) -> None:
         (np.array([1j]), "complex128"),
         (np.array(["2020-01-01"], "datetime64[D]"), r"datetime64\[D\]"),
         ([[1, 2], [3]], "a ragged list"),
-        ("face.png", r"the text 'face.png' \(write Path\(…\) if it is a file\)"),
+        ("\ud800", r"'\\ud800'"),
         (b"GIF?", "a file of 4 bytes that cannot be read"),
         (b"\x93NUMPY", "a file of 6 bytes that cannot be read"),
         ([Path("a.png"), Path("b.png")], r"a list of pictures \(several pictures go in as one array"),

@@ -73,6 +73,7 @@ def test_a_path_that_stays_is_allowed(words: dict[str, Any], path: str) -> None:
     assert path in Manifest.model_validate(words).files
 
 
+TEXT = {"kind": "text", "dtype": "int64", "shape": [4], "tokenizer": "t.json", "description": "What to draw."}
 EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "graph file": (
         lambda words: words["graphs"]["step"].update(file="other.json"),
@@ -133,6 +134,40 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         "operations.complete.inputs.image.kind: 'video' needs a sample of layout TCHW",
     ),
     "shape": (lambda words: words["graphs"]["step"]["inputs"]["x"].update(shape=[0]), "greater than or equal to 1"),
+    "done of many": (
+        lambda words: words["graphs"]["step"]["outputs"]["ok"].update(role="done", shape=[2]),
+        "role 'done' is for bool [], not bool [2]",
+    ),
+    "ok of a number": (
+        lambda words: words["graphs"]["step"]["outputs"]["ok"].update(dtype="float32"),
+        "role 'ok' is for bool [], not float32 []",
+    ),
+    "variant once": (
+        lambda words: words["operations"]["generate"]["stages"][0].update(
+            repeat="per_request", variant={"graph": "step", "column": "temperature", "unless": 1}
+        ),
+        "'variant' needs repeat 'schedule'",
+    ),
+    "text without a tokenizer": (
+        lambda words: words["operations"]["complete"]["inputs"]["image"].update(kind="text"),
+        "'tokenizer' must be given for kind 'text', and only there",
+    ),
+    "tokenizer that is not listed": (
+        lambda words: words["operations"]["complete"]["inputs"].update(prompt=TEXT),
+        "operations.complete.inputs.prompt.tokenizer: 't.json' is not listed in 'files'",
+    ),
+    "text of another shape": (
+        lambda words: words["operations"]["complete"]["inputs"].update(prompt=TEXT | {"shape": [2, 3]}),
+        "a text is int32 or int64 [length], not int64 [2, 3]",
+    ),
+    "default of a picture": (
+        lambda words: words["operations"]["complete"]["inputs"]["image"].update(default="a cat"),
+        "'pad', 'mask' and 'default' are for kind 'text' only",
+    ),
+    "mask of another name": (
+        lambda words: words["operations"]["complete"]["inputs"].update(prompt=TEXT | {"mask": "image"}),
+        "mask 'image': another input is called so",
+    ),
     "format": (lambda words: words.update(format="brood/2"), "'brood/1'"),
     "name": (lambda words: words.update(name="Big Name"), "pattern"),
 }

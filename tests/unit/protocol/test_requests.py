@@ -48,7 +48,7 @@ DEADLINE = "a number, 0 < deadline_ms ≤ 86400000"
 PARAM = "a finite number, true, false, or a string"
 DATA = "a finite number, or nested lists of numbers"
 BASE64 = "base64 text (RFC 4648, with padding)"
-ONE_OF = "exactly one of 'b64' and 'data'"
+ONE_OF = "exactly one of 'b64', 'data' and 'text'"
 SHAPE = "a list of at most 16 whole numbers"
 FIELDS = (
     "model, version, operation, n, seed, index, params, inputs, output, deadline_ms, "
@@ -105,7 +105,7 @@ FIELDS = (
             '"inputs": {"x": {"data": 1, "format": "bmp"}}',
             "inputs.x.format",
             '"bmp"',
-            "'raw', 'npy', 'png', 'wav' or 'flac'",
+            "'raw', 'npy', 'png', 'wav', 'flac' or 'text'",
         ),
         ('"inputs": {"x": {"data": 1, "shape": [1.5]}}', "inputs.x.shape", "1.5", SHAPE),
         ('"inputs": {"x": {"data": 1, "shape": 3}}', "inputs.x.shape", "3", SHAPE),
@@ -131,7 +131,7 @@ def test_a_bad_value_is_named_with_what_is_allowed(part: str, field: str, shown:
     [
         ('"colour": 1', "colour", FIELDS),
         ('"output": {"colour": 1}', "output.colour", "format, quality"),
-        ('"inputs": {"x": {"data": 1, "colour": 1}}', "inputs.x.colour", "b64, data, format, dtype, shape"),
+        ('"inputs": {"x": {"data": 1, "colour": 1}}', "inputs.x.colour", "b64, data, text, format, dtype, shape"),
     ],
 )
 def test_an_unknown_field_is_named_with_its_neighbours(part: str, field: str, allowed: str) -> None:

@@ -69,5 +69,5 @@ def _param(param: Param) -> pb.ParamSpec:
 
 
 def _spec(spec: Input | Output) -> dict[str, Any]:
-    """The words of a tensor; `value`, where an output is taken from, is nobody's business outside."""
-    return {name: value for name, value in spec.model_dump(exclude_none=True).items() if name != "value"}
+    """The words of a tensor; where an output comes from, and what is made of a text, is nobody's business outside."""
+    return spec.model_dump(exclude_none=True, exclude={"value", "tokenizer", "mask", "pad"})

@@ -6,6 +6,7 @@ from typing import Any
 
 from brood.dataplane.params import FLOAT32_MAX, INT64
 from brood.media.formats import input_formats
+from brood.media.text import most_characters
 from brood.protocol.manifest import Input, Operation, Param
 
 Json = dict[str, Any]
@@ -23,7 +24,7 @@ def operation_schema(operation: Operation) -> Json:
     inputs = {name: _input(given) for name, given in operation.inputs.items()}
     parts = {
         "params": _object(params, [name for name, param in operation.params.items() if param.default is None]),
-        "inputs": _object(inputs, list(inputs)),
+        "inputs": _object(inputs, [name for name, given in operation.inputs.items() if given.default is None]),
     }
     required = [name for name, part in parts.items() if "required" in part]
     return {"type": "object", "properties": parts, **({"required": required} if required else {})}
@@ -46,8 +47,18 @@ def _param(param: Param) -> Json:
     return schema | BOUNDS.get(param.type, {}) | {word: bound for word, bound in own.items() if bound is not None}
 
 
+def _text(given: Input) -> Json:
+    """A text, plain or by name."""
+    text: Json = {"type": "string", "maxLength": most_characters(given)}
+    schema: Json = {"description": f"{given.description}; at most {given.shape[0]} tokens"}
+    schema["anyOf"] = [text, _object({"text": text, "format": {"enum": ["text"]}}, ["text"])]
+    return schema if given.default is None else schema | {"default": given.default}
+
+
 def _input(given: Input) -> Json:
     """Bytes with a format, or numbers."""
+    if given.kind == "text":
+        return _text(given)
     each: Json = {"type": "array", "minItems": 1, "items": _nested(given, given.shape)}
     properties = {
         "b64": {"type": "string", "contentEncoding": "base64", "description": "the bytes of a file, in base64"},

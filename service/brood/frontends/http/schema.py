@@ -139,10 +139,22 @@ class ListingErrorView(Told):
     error: ListingErrorDetail
 
 
-class InputView(Input):
+class InputView(Told):
     """One input of an operation."""
 
+    kind: Literal["tensor", "image", "audio", "video", "text"]
+    dtype: DType
+    shape: RowShape = Field(description="of a text: [length], the most tokens there may be")
+    minimum: float | None
+    maximum: float | None
+    default: str | None = Field(description="of a text; null: it must be given")
+    description: str
     formats: tuple[InputFormat, ...] = Field(description="in which its bytes may be sent")
+
+    @classmethod
+    def of(cls, given: Input) -> Self:
+        """As a manifest describes it, without its inside."""
+        return cls(**given.model_dump(include=set(cls.model_fields)), formats=input_formats(given))
 
 
 class OutputView(Told):
@@ -185,10 +197,7 @@ class OperationView(Told):
             description=operation.description,
             determinism=determinism,
             params=operation.params,
-            inputs={
-                name: InputView(**given.model_dump(), formats=input_formats(given))
-                for name, given in operation.inputs.items()
-            },
+            inputs={name: InputView.of(given) for name, given in operation.inputs.items()},
             outputs=outputs,
             previews=operation.preview is not None,
             schema=operation_schema(operation),

@@ -27,7 +27,7 @@ from brood.protocol.manifest import Input, Manifest, Operation
 from brood.protocol.requests import GenerateRequest, InputValue, complaint
 from brood.sampling.noise import draw_seed
 
-Numbers = tuple[int, int, tuple[Any, ...]]  # seed, index, values of the per-row parameters
+Numbers = tuple[int, int, tuple[Any, ...]]  # seed, index, values of the per-row parameters and texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Given:
     """The tensors of a call, held against the operation."""
 
     inputs: Mapping[str, Tensor]  # of the operation's inputs
-    columns: Mapping[str, list[Any]]  # seed, index and parameters, each of 1 value or one a row
+    columns: Mapping[str, list[Any]]  # seed, index, parameters and texts, each of 1 value or one a row
     rows: int
 
 
@@ -67,11 +67,14 @@ def _requests(
 ) -> Iterator[GenerateRequest]:
     names = [name for name in given.columns if name not in ROW_NUMBERS]
     for first, last, (seed, index, values) in _runs(list(_numbers(controls, given, names))):
-        params = {**controls.params, **dict(zip(names, values, strict=True))}
+        own = dict(zip(names, values, strict=True))
+        texts = {name: own.pop(name) for name in names if name in operation.inputs}
+        params = {**controls.params, **own}
         inputs = {name: _value(tensor, operation.inputs[name], first, last) for name, tensor in given.inputs.items()}
-        own = {"n": last - first, "seed": seed, "index": index, "params": params, "inputs": inputs}
+        inputs |= {name: InputValue(text=text) for name, text in texts.items()}
+        words = {"n": last - first, "seed": seed, "index": index, "params": params, "inputs": inputs}
         try:
-            yield GenerateRequest.model_validate({**common, **own})
+            yield GenerateRequest.model_validate({**common, **words})
         except ValidationError as error:
             raise complaint(error) from error
 
@@ -124,7 +127,9 @@ def _given(call: InferCall, controls: Controls, manifest: Manifest, operation: O
         name, field = tensor.name, f"inputs.{tensor.name}"
         if name in inputs or name in columns or name in controls.own or name in controls.params:
             raise InvalidArgument(f"{field}: given twice; allowed: once, as a tensor or a parameter", field=field)
-        if name in operation.inputs:
+        if name in operation.inputs and operation.inputs[name].kind == "text":
+            columns[name] = _column(field, tensor, "str")
+        elif name in operation.inputs:
             inputs[name] = _checked_input(field, tensor, operation.inputs[name])
         elif name in operation.params or name in numbers:
             columns[name] = _column(field, tensor, "int" if name in numbers else operation.params[name].type)

@@ -73,6 +73,9 @@ def _operations(manifest: Manifest) -> list[Operation]:
 
 def _inputs(operation: Operation, lone: bool) -> Iterable[Spec]:
     for name, given in operation.inputs.items():
+        if given.kind == "text":
+            yield Spec(name, BYTES, SCALAR, not lone or given.default is not None)
+            continue
         yield Spec(name, datatype_of(given.dtype), given.shape or SCALAR * (not lone), not lone)
     for name, param in operation.params.items():
         yield Spec(name, PARAM_TYPES[param.type], SCALAR, not lone or param.default is not None)

@@ -423,7 +423,7 @@ class ParamSpec(_message.Message):
     def __init__(self, type: _Optional[str] = ..., default: _Optional[_Union[Value, _Mapping]] = ..., minimum: _Optional[float] = ..., maximum: _Optional[float] = ..., choices: _Optional[_Iterable[_Union[Value, _Mapping]]] = ..., unit: _Optional[str] = ..., description: _Optional[str] = ..., alternatives: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class InputSpec(_message.Message):
-    __slots__ = ("kind", "dtype", "shape", "minimum", "maximum", "description", "formats")
+    __slots__ = ("kind", "dtype", "shape", "minimum", "maximum", "description", "formats", "default")
     KIND_FIELD_NUMBER: _ClassVar[int]
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     SHAPE_FIELD_NUMBER: _ClassVar[int]
@@ -431,6 +431,7 @@ class InputSpec(_message.Message):
     MAXIMUM_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     FORMATS_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_FIELD_NUMBER: _ClassVar[int]
     kind: str
     dtype: str
     shape: _containers.RepeatedScalarFieldContainer[int]
@@ -438,7 +439,8 @@ class InputSpec(_message.Message):
     maximum: float
     description: str
     formats: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, kind: _Optional[str] = ..., dtype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., minimum: _Optional[float] = ..., maximum: _Optional[float] = ..., description: _Optional[str] = ..., formats: _Optional[_Iterable[str]] = ...) -> None: ...
+    default: str
+    def __init__(self, kind: _Optional[str] = ..., dtype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., minimum: _Optional[float] = ..., maximum: _Optional[float] = ..., description: _Optional[str] = ..., formats: _Optional[_Iterable[str]] = ..., default: _Optional[str] = ...) -> None: ...
 
 class OutputSpec(_message.Message):
     __slots__ = ("kind", "dtype", "shape", "description", "formats")

@@ -14,7 +14,7 @@ from brood.dataplane.params import check_params
 from brood.dataplane.validate import steps_of
 from brood.frontends.http.openai.form import scalar
 from brood.frontends.http.openai.prompt import LABEL, class_of
-from brood.frontends.http.openai.verbs import Painter
+from brood.frontends.http.openai.verbs import PROMPT, Painter, texts_of
 from brood.frontends.http.openai.words import OWN, ImageWords, PromptedWords
 from brood.protocol.errors import InvalidArgument, invalid, show
 from brood.protocol.manifest import Param
@@ -57,7 +57,7 @@ def order_of(words: ImageWords, painter: Painter, inputs: Mapping[str, InputValu
         "operation": painter.verb.operation,
         "n": words.n or 1,
         "params": _params(words, painter, textual),
-        "inputs": dict(inputs),
+        "inputs": {**inputs, **_texts(words, painter)},
         "output": _output(words),
     }
     try:
@@ -83,20 +83,28 @@ def _streaming(words: ImageWords) -> tuple[bool, int]:
 
 def _params(words: ImageWords, painter: Painter, textual: bool) -> dict[str, Any]:
     """Parameters from where they may stand: in ``params``, beside the other fields, in the prompt."""
-    declared = painter.operation.params
-    beside = {name: value for name, value in (words.model_extra or {}).items() if name not in OWN and value is not None}
+    declared, texts = painter.operation.params, texts_of(painter.operation)
+    own = {*OWN, *texts}
+    beside = {name: value for name, value in (words.model_extra or {}).items() if name not in own and value is not None}
     for name in beside:
         if name not in declared:
-            raise InvalidArgument(unknown(name, name, [*type(words).model_fields, *OWN, *declared]), field=name)
+            offered = [*type(words).model_fields, *OWN, *sorted(texts - {PROMPT}), *declared]
+            raise InvalidArgument(unknown(name, name, offered), field=name)
     given = {**(words.params or {}), **beside}
     if textual:
         given = {name: _typed(declared.get(name), value) for name, value in given.items()}
-    if not isinstance(words, PromptedWords):
+    if not isinstance(words, PromptedWords) or PROMPT in texts:
         return given
     meant = class_of(words.prompt, painter.manifest.name, painter.operation)
     if meant and given.get(LABEL, meant[LABEL]) != meant[LABEL]:
         raise invalid("prompt", words.prompt, f'the same as {LABEL}, which is {show(given[LABEL])}, or "any"')
     return {**given, **meant}
+
+
+def _texts(words: ImageWords, painter: Painter) -> dict[str, Any]:
+    """Texts, where the model reads any: the prompt, and others that stand beside the other fields."""
+    beside = {**(words.model_extra or {}), **({PROMPT: words.prompt} if isinstance(words, PromptedWords) else {})}
+    return {name: beside[name] for name in texts_of(painter.operation) if beside.get(name) is not None}
 
 
 def _typed(declared: Param | None, value: Any) -> Any:

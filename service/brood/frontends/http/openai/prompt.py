@@ -1,4 +1,4 @@
-"""Prompts. The models here read no text: a prompt chooses a class, where the model has any, or leaves it open."""
+"""Prompts of models that read no text: a prompt chooses a class, where the model has any, or leaves it open."""
 
 from __future__ import annotations
 

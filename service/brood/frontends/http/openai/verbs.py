@@ -15,7 +15,7 @@ from brood.protocol.errors import InvalidArgument
 from brood.protocol.manifest import Manifest, Operation
 from brood.protocol.models import ModelStatus
 
-IMAGE, MASK = "image", "mask"  # inputs, as all models call them that have them
+IMAGE, MASK, PROMPT = "image", "mask", "prompt"  # inputs, as all models call them that have them
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +91,11 @@ def _painter(manifest: Manifest, verb: Verb) -> Painter | None:
 def _takes(operation: Operation, verb: Verb) -> bool:
     given = {name for name, declared in operation.inputs.items() if declared.kind == "image"}
     wanted = {IMAGE} if verb.uploads else set[str]()
-    return set(operation.inputs) == given and given - {MASK} == wanted
+    said = {PROMPT} if issubclass(verb.words, PromptedWords) else set[str]()
+    needed = {name for name in texts_of(operation) if operation.inputs[name].default is None}
+    return set(operation.inputs) == given | texts_of(operation) and given - {MASK} == wanted and needed <= said
+
+
+def texts_of(operation: Operation) -> set[str]:
+    """The inputs that are texts."""
+    return {name for name, declared in operation.inputs.items() if declared.kind == "text"}

@@ -53,7 +53,9 @@ class ImageWords(Words):
 class PromptedWords(ImageWords):
     """What requests say that have a prompt."""
 
-    prompt: str = Field(max_length=32_000, description="names a class of the model; empty, or any: one at random")
+    prompt: str = Field(
+        max_length=32_000, description="what the model reads, or names one of its classes; empty, or any: one at random"
+    )
     stream: bool | None = Field(default=None, description="answer with server-sent events")
     partial_images: int | None = Field(
         default=None, ge=0, le=MOST_PARTIALS, description="pictures of what is unfinished; with stream, and n of 1"
