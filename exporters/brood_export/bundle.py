@@ -99,6 +99,8 @@ def finish(
     training: str,
 ) -> None:
     """Everything of a bundle but its graphs."""
+    for name, content in spec.files.items():
+        (directory / name).write_bytes(content)
     golden = golden_words(manifest, reference, differences)
     runs = zip(golden, reference.runs, strict=True)
     write_golden(directory, [GoldenRun(words, run.request.inputs, run.outputs) for words, run in runs])

@@ -1,7 +1,8 @@
-"""diffusers pipelines from a local folder: the network is exported, the scheduler becomes numbers.
+"""diffusers pipelines from a local folder: the networks are exported, the scheduler becomes numbers.
 
-A pipeline of a ``UNet2DModel`` (DDPM, DDIM and their like) is a diffusion model of pictures. Of its scheduler the noise
-levels, the prediction and the clip are read and checked against the scheduler's own; the sampler is the bundle's.
+A pipeline of a ``UNet2DModel`` (DDPM, DDIM and their like) is a diffusion model of pictures; one with text encoder and
+VAE is `brood_export.latent_pipelines`'s. Of its scheduler the noise levels, the prediction and the clip are read and
+checked against the scheduler's own; the sampler is the bundle's.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from brood.sampling.terms import Given
 from brood_export.api import LICENSE, export
 from brood_export.bundle import Exported, Say
 from brood_export.errors import Misfit
+from brood_export.latent_pipelines import import_latent_pipeline, is_latent
+from brood_export.words import Title
 
-INDEX = "model_index.json"
+INDEX, SCHEDULER = "model_index.json", "scheduler/scheduler_config.json"
 BETAS = {"linear": "linear", "scaled_linear": "scaled_linear", "squaredcos_cap_v2": "cosine"}
 PREDICTIONS = {"epsilon": "epsilon", "v_prediction": "v", "sample": "x0"}
 SAMPLERS = {
@@ -82,9 +85,18 @@ def import_pipeline(
         ExportError: as of `brood_export.export`.
     """
     parts = read_index(source)
+    if is_latent(parts):
+        config, title = read_words(source / SCHEDULER), Title(name, version, license=spdx)
+        levels = read_scheduler(source, parts.get("scheduler", ""))
+        if levels.note:
+            say(levels.note)
+        return import_latent_pipeline(
+            source, parts, levels, config, out=out, title=title, runtime=runtime, replace=replace, say=say
+        )
     if parts.get("unet") != "UNet2DModel" or set(parts) != {"unet", "scheduler"}:
         found = ", ".join(f"{part} {kind}" for part, kind in parts.items())
-        raise Misfit(f"{source.name}: has {found}; allowed: unet UNet2DModel and scheduler, and nothing else")
+        allowed = "unet UNet2DModel and scheduler, and nothing else; or text_encoder and vae beside them"
+        raise Misfit(f"{source.name}: has {found}; allowed: {allowed}")
     levels = read_scheduler(source, parts["scheduler"])
     unet = read_unet(source)
     if levels.note:
@@ -141,7 +153,7 @@ def read_scheduler(source: Path, kind: str) -> Levels:
     Raises:
         Misfit: it says something that those words cannot.
     """
-    words = read_words(source / "scheduler" / "scheduler_config.json")
+    words = read_words(source / SCHEDULER)
     for key, instead in REFUSED.items():
         if words.get(key):
             raise Misfit(f"scheduler.{key}: true is not allowed; allowed: false; {instead}")

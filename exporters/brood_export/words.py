@@ -59,7 +59,7 @@ def first_words(spec: ExportSpec, model: nn.Module, target: Target, title: Title
         license=title.license,
         created=title.created,
         provenance=provenance(model, target) | dict(title.provenance),
-        files={graph.file: UNKNOWN_HASH for graph in graphs.values()},
+        files=dict.fromkeys([*(graph.file for graph in graphs.values()), *spec.files], UNKNOWN_HASH),
         graphs=graphs,
         operations=dict(spec.operations),
         schedule=spec.schedule,

@@ -55,7 +55,11 @@ def import_(
 @click.option("--license", "spdx", default=LICENSE, help="Of the weights, in SPDX.")
 @click.option("--replace", is_flag=True, help="Put the bundle in the place of an older one.")
 def diffusers(folder: Path, name: str, version: int, out: Path, runtime: str, spdx: str, replace: bool) -> None:
-    """Make a bundle of a diffusers pipeline in a local folder: a UNet2DModel and its scheduler."""
+    """Make a bundle of a diffusers pipeline in a local folder.
+
+    Either a UNet2DModel and its scheduler; or, as Stable Diffusion has them, text encoder, tokenizer, UNet, VAE and
+    scheduler.
+    """
     with plain_errors():
         made = import_pipeline(
             folder, out=out, name=name, version=version, runtime=runtime, spdx=spdx, replace=replace, say=say_for(name)

@@ -121,6 +121,7 @@ class ExportSpec:
     # What the original makes of a request with all its parameters, where that is more than its graphs in order: every
     # output of the operation, without the rows axis.
     original: Callable[[Request], Mapping[str, NDArray[np.generic]]] | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)  # further ones of the bundle, such as a tokenizer
 
 
 def require(model: nn.Module, family: str, *names: str) -> None:

@@ -126,10 +126,14 @@ class Solver(nn.Module):
         if not self.guided:
             plain: Tensor = self.model(x, t, label)
             return plain
-        labels = torch.stack([label, torch.full_like(label, self.classes)], 1).reshape(-1)
-        both: Tensor = self.model(torch.stack([x, x], 1).flatten(0, 1), torch.stack([t, t], 1).reshape(-1), labels)
+        pair = self.pair(label)
+        both: Tensor = self.model(torch.stack([x, x], 1).flatten(0, 1), torch.stack([t, t], 1).reshape(-1), pair)
         c, u = both.reshape(-1, 2, *x.shape[1:]).unbind(1)
         return u + g * (c - u)
+
+    def pair(self, label: Tensor) -> Tensor:
+        """Of every row its label and the null label: [2·rows]."""
+        return torch.stack([label, torch.full_like(label, self.classes)], 1).reshape(-1)
 
 
 class Step(Solver):

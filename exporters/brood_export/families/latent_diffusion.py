@@ -261,7 +261,7 @@ class Ends:
         decode = Stage(graph="decode", bind={"latent": "x"})
         shared = {
             "preview": Preview(graph="decode", bind={"latent": "x0"}),
-            "outputs": {OUTPUT: picture, "label": inner["generate"].outputs["label"]},
+            "outputs": {OUTPUT: picture, **{k: v for k, v in inner["generate"].outputs.items() if k == "label"}},
         }
         generate = inner["generate"]
         found = {"generate": generate.model_copy(update={"stages": (*generate.stages, decode), **shared})}
@@ -287,10 +287,13 @@ class Ends:
 
     def vary(self, inner: Operation, decode: Stage, shared: Mapping[str, object]) -> Operation:
         begun = State(dtype="float32", shape=self.latent, init="zeros")
-        stages = (Stage(graph="encode"), Stage(graph="begin", bind={"begun": "x"}), *inner.stages, decode)
+        texts = {name: spec for name, spec in inner.inputs.items() if spec.kind == "text"}
+        reads = [stage for stage in inner.stages if stage.repeat == "per_request"]
+        begin = (Stage(graph="encode"), Stage(graph="begin", bind={"begun": "x"}))
+        stages = (*reads, *begin, *inner.stages[len(reads) :], decode)
         state = inner.state | {"x": begun, "encoded": begun}
         text = "Encode a picture, add noise to its latent, denoise that and decode it."
-        words = {"description": text, "inputs": {OUTPUT: self.given()}, "state": state, "stages": stages}
+        words = {"description": text, "inputs": {**texts, OUTPUT: self.given()}, "state": state, "stages": stages}
         return inner.model_copy(update={**words, **shared})
 
     def given(self) -> Input:
