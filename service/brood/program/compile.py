@@ -248,17 +248,22 @@ def _source(
         return FromSchedule(target)
     if spec.role == "param" and target in operation.params:
         return FromParam(target)
-    if spec.role == "input" and target in operation.given:
+    if spec.role == "input" and target in readable(operation):
         return FromInput(target)
     if spec.role != "schedule" and target in operation.state:
         return FromState(target)
     raise _lost(f"{where}.bind.{name} (role {spec.role})", target, _offered(manifest, operation, spec.role))
 
 
+def readable(operation: Operation) -> list[str]:
+    """Inputs that graphs may read: what callers give, and the masks of texts."""
+    return [*operation.inputs, *(spec.mask for spec in operation.inputs.values() if spec.mask is not None)]
+
+
 def _offered(manifest: Manifest, operation: Operation, role: str) -> list[str]:
     if role == "schedule":
         return list(COLUMNS[manifest.schedule.kind]) if manifest.schedule else []
-    return [*(operation.params if role == "param" else operation.given), *operation.state]
+    return [*(operation.params if role == "param" else readable(operation)), *operation.state]
 
 
 def _lost(field: str, name: str, offered: list[str]) -> BundleError:

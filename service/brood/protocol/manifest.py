@@ -173,13 +173,9 @@ class Input(Words):
     shape: RowShape = Field(default=(), description="of a text: [length], the most tokens there may be")
     minimum: float | None = None
     maximum: float | None = None
-    tokenizer: BundlePath | None = Field(
-        default=None, description="of a text: a tokenizer.json of the library tokenizers, which makes tokens of it"
-    )
+    tokenizer: BundlePath | None = Field(default=None, description="of a text: a file of the library tokenizers")
     pad: int = Field(default=0, ge=0, description="of a text: the token behind the last one")
-    mask: TensorName | None = Field(
-        default=None, description="of a text: a further input of graphs, 1 where its tokens are and 0 behind them"
-    )
+    mask: TensorName | None = Field(default=None, description="of a text: graphs' input that is 1 where it has tokens")
     default: str | None = Field(default=None, description="of a text; None: the caller must give it")
     description: str
 
@@ -283,12 +279,6 @@ class Operation(Words):
     stages: tuple[Stage, ...] = Field(min_length=1)
     preview: Preview | None = None
     outputs: dict[TensorName, Output] = Field(min_length=1)
-
-    @property
-    def given(self) -> dict[str, Input]:
-        """Inputs as graphs may read them: masks of texts have names of their own."""
-        masks = {spec.mask: spec for spec in self.inputs.values() if spec.mask is not None}
-        return {**masks, **self.inputs}
 
     @model_validator(mode="after")
     def _masks_have_names_of_their_own(self) -> Self:

@@ -9,6 +9,7 @@ import pytest
 
 from brood.host.loading import load_model
 from brood.host.texts import tokenised
+from brood.program.compile import readable
 from brood.protocol.errors import BundleError, InvalidArgument
 from brood.runtimes.base import RuntimeOptions
 from brood.store.store import read_bundle
@@ -36,9 +37,9 @@ def test_texts_become_tokens_and_masks_that_rows_share(tmp_path: Path) -> None:
 
 def test_tokens_stay_tokens(tmp_path: Path) -> None:
     ready = load_model(read_bundle(texts_bundle(tmp_path)), RuntimeOptions(1))
-    given = {name: np.ones((2, LENGTH), np.int64) for name in ready.engine.programs["generate"].operation.given}
-    request = generation(ready.engine, "a", n=2, inputs=given)
     operation = ready.engine.programs["generate"].operation
+    given = {name: np.ones((2, LENGTH), np.int64) for name in readable(operation)}
+    request = generation(ready.engine, "a", n=2, inputs=given)
     assert tokenised(request, operation, ready.tokenizers).inputs == request.inputs
 
 
