@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from brood_export.families.text_diffusion import text_diffusion
 from brood_export.scheduler_tables import off_by
 from brood_export.targets import TARGETS
 from brood_export.text_parts import read_part, read_texts
-from brood_export.words import BUCKETS, Title, hash_weights
+from brood_export.words import Title, hash_weights
 
 if TYPE_CHECKING:
     from brood_export.pipelines import Levels
@@ -90,6 +90,7 @@ def import_latent_pipeline(
     out: Path,
     title: Title,
     runtime: str,
+    buckets: Sequence[int],
     replace: bool,
     say: Say,
 ) -> Exported:
@@ -100,14 +101,12 @@ def import_latent_pipeline(
         levels: what its scheduler says.
         config: the scheduler's own words.
     """
-    check_words("latent-diffusion", runtime, title.name, title.version, BUCKETS)
+    check_words("latent-diffusion", runtime, title.name, title.version, buckets)
     check_parts(parts, say)
+    schedule = schedule_of(parts["scheduler"], levels, config, say)
     unet, vae = read_part(source, "unet", parts), read_part(source, "vae", parts)
-    for word in MORE:
-        if getattr(unet.config, word, None) is not None:
-            raise Misfit(f"unet.{word}: {getattr(unet.config, word)!r} is not allowed; allowed: null")
+    latent, image = shapes(unet.config, vae.config)
     text = read_texts(source, parts)
-    latent, image = shapes(unet, vae)
     networks = Unet(unet), text.encoder, Decoder(vae), Encoder(vae)
     for module in networks:
         check_weights(module)
@@ -121,14 +120,15 @@ def import_latent_pipeline(
             image=image,
             decoder=networks[2],
             encoder=networks[3],
-            schedule=schedule_of(parts["scheduler"], levels, config, say),
+            schedule=schedule,
             scale=float(vae.config.scaling_factor),
             shift=float(getattr(vae.config, "shift_factor", None) or 0.0),
             defaults=Defaults(min(STEPS, int(levels.options["train_steps"]) - 1), GUIDANCE, levels.options["sampler"]),
         )
         hashes = {"text_encoder_weights_sha256": hash_weights(text.encoder), "vae_weights_sha256": hash_weights(vae)}
         words = Title(title.name, title.version, title.description, title.license, provenance=hashes)
-        return export_spec(spec, networks[0], TARGETS[runtime], words, out, replace=replace, say=say)
+        target = TARGETS[runtime]
+        return export_spec(spec, networks[0], target, words, out, buckets=buckets, replace=replace, say=say)
 
 
 def check_parts(parts: Mapping[str, str], say: Say) -> None:
@@ -153,20 +153,24 @@ def check_parts(parts: Mapping[str, str], say: Say) -> None:
 def shapes(unet: Any, vae: Any) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Of one latent and of one picture: channels, height, width.
 
+    Args:
+        unet, vae: their configurations.
+
     Raises:
-        Misfit: the latents of the two have other numbers of channels, or the UNet does not say its size.
+        Misfit: the two do not go together, or the UNet takes more than x, t and a text, or does not say its size.
     """
-    size = unet.config.sample_size
+    for word in MORE:
+        if getattr(unet, word, None) is not None:
+            raise Misfit(f"unet.{word}: {getattr(unet, word)!r} is not allowed; allowed: null")
+    size = unet.sample_size
     if size is None:
         raise Misfit("unet.sample_size: null; allowed: the size of the latents it was trained on")
     height, width = (size, size) if isinstance(size, int) else size
-    channels, own = unet.config.in_channels, vae.config.latent_channels
-    if not channels == unet.config.out_channels == own:
-        raise Misfit(
-            f"unet.in_channels: {channels} is not allowed; allowed: {own}, as the vae's latents and the output"
-        )
-    factor = 2 ** (len(vae.config.block_out_channels) - 1)
-    return (channels, int(height), int(width)), (vae.config.out_channels, int(height) * factor, int(width) * factor)
+    channels, own = unet.in_channels, vae.latent_channels
+    if not channels == unet.out_channels == own:
+        raise Misfit(f"unet.in_channels: {channels} is not allowed; allowed: {own}, as the vae's latents have")
+    factor = 2 ** (len(vae.block_out_channels) - 1)
+    return (channels, int(height), int(width)), (vae.out_channels, int(height) * factor, int(width) * factor)
 
 
 def schedule_of(kind: str, levels: Levels, config: Mapping[str, Any], say: Say) -> Schedule:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from brood_export.api import LICENSE, export
 from brood_export.bundle import Exported, Say
 from brood_export.errors import Misfit
 from brood_export.latent_pipelines import import_latent_pipeline, is_latent
-from brood_export.words import Title
+from brood_export.words import BUCKETS, Title
 
 INDEX, SCHEDULER = "model_index.json", "scheduler/scheduler_config.json"
 BETAS = {"linear": "linear", "scaled_linear": "scaled_linear", "squaredcos_cap_v2": "cosine"}
@@ -71,6 +71,7 @@ def import_pipeline(
     version: int = 1,
     runtime: str = "onnx",
     spdx: str = LICENSE,
+    buckets: Sequence[int] = BUCKETS,
     replace: bool = False,
     say: Say = lambda _: None,
 ) -> Exported:
@@ -78,7 +79,7 @@ def import_pipeline(
 
     Args:
         source: with ``model_index.json``, as ``save_pretrained`` writes it; nothing is fetched, no code in it is run.
-        out, name, version, runtime, spdx, replace, say: as of `brood_export.export`.
+        out, name, version, runtime, spdx, buckets, replace, say: as of `brood_export.export`.
 
     Raises:
         Misfit: it is no such pipeline, or it does something that a table of numbers cannot say.
@@ -91,7 +92,16 @@ def import_pipeline(
         if levels.note:
             say(levels.note)
         return import_latent_pipeline(
-            source, parts, levels, config, out=out, title=title, runtime=runtime, replace=replace, say=say
+            source,
+            parts,
+            levels,
+            config,
+            out=out,
+            title=title,
+            runtime=runtime,
+            buckets=buckets,
+            replace=replace,
+            say=say,
         )
     if parts.get("unet") != "UNet2DModel" or set(parts) != {"unet", "scheduler"}:
         found = ", ".join(f"{part} {kind}" for part, kind in parts.items())
@@ -113,6 +123,7 @@ def import_pipeline(
         runtime=runtime,
         description=description,
         spdx=spdx,
+        buckets=buckets,
         replace=replace,
         say=say,
         shape=shape,

@@ -116,7 +116,9 @@ def transports(http: httpx.AsyncClient, plane: DataPlane, host: Host, root: Path
             name: pb.Tensor(content=text.encode(), format="text") for name, text in texts(prompt, negative).items()
         }
         async with grpc_server(plane) as target, grpc.aio.insecure_channel(target) as channel:
-            request = pb.GenerateRequest(**ASKED, inputs=inputs, output=pb.OutputChoice(format="raw"))
+            request = pb.GenerateRequest(
+                model="reader", seed=7, n=2, inputs=inputs, output=pb.OutputChoice(format="raw")
+            )
             answer = await GeneratorStub(channel).Generate(request)
         return np.stack([read(sample.outputs["image"].tensor.content) for sample in answer.samples])
 
@@ -152,7 +154,7 @@ def transports(http: httpx.AsyncClient, plane: DataPlane, host: Host, root: Path
     async def local(prompt: str, negative: str | None) -> np.ndarray:
         def made() -> np.ndarray:
             with load_local(str(root)) as model:
-                given = {} if negative is None else {"negative_prompt": negative}
+                given: dict[str, Any] = {} if negative is None else {"negative_prompt": negative}
                 return np.asarray(model.generate(prompt=prompt, n=2, seed=7, **given).array)
 
         return await asyncio.to_thread(made)

@@ -20,7 +20,7 @@ def texts_bundle(root: Path, *, name: str = "reader") -> Path:
     It is 0.05·noise + 0.02·(Σ tokens + ½·their number) of the prompt − 0.01·(the same) of the negative one. Graph
     ``encode`` makes each sum, once for all samples. A text becomes the numbers of its words in `WORDS`, <end> behind.
     """
-    graphs = {
+    graphs: dict[str, dict[str, Any]] = {
         "encode": {"outputs": {"read": {"sum": [{"of": ["tokens"]}, {"times": 0.5, "of": ["mask"]}]}}},
         "draw": {
             "outputs": {
@@ -48,7 +48,7 @@ def tokenizer_json() -> bytes:
         "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
         "special_tokens": {"<end>": end},
     }
-    words = {
+    words: dict[str, Any] = {
         "version": "1.0",
         "truncation": {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0},
         "padding": None,

@@ -107,7 +107,7 @@ class Job:
 
     def __post_init__(self) -> None:
         self.row_steps = sum(leg.calls for leg in self.legs)
-        self.head = sum(stage.shared for stage in self.program.stages)
+        self.head = sum(leg.usual.stage.shared for leg in self.legs)
         costs, graphs = self.model.costs, [pair for leg in self.legs for pair in leg.graphs()]
         self.row_s = sum(costs.row_s(graph) * calls for graph, calls in graphs)
         self.path_s = sum(costs.call_s(graph) * calls for graph, calls in graphs)

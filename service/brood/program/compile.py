@@ -86,12 +86,12 @@ class ProgramStage:
 
     graph: str
     per_step: bool  # called once for every step of the schedule, else once
-    shared: bool  # called once for all rows of a request
     feeds: tuple[Feed, ...]
     to_state: tuple[tuple[str, str], ...]  # (graph output, state) pairs
     to_caller: tuple[tuple[str, str], ...]  # (graph output, value) pairs
     ok: str | None  # graph output that tells whether a row is finite
-    done: str | None  # graph output that tells whether a row has no more to do in this stage
+    done: str | None = None  # graph output that tells whether a row has no more to do in this stage
+    shared: bool = False  # called once for all rows of a request
     variant: ProgramVariant | None = None
 
     def at(self, schedule: Schedule, step: int) -> ProgramStage:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 
 from brood.access.gate import open_gate
 from brood.dataplane import DataPlane, Limits
@@ -24,10 +25,9 @@ from brood.protocol.errors import InvalidArgument
 from brood.protocol.manifest import Manifest
 from brood.sampling.noise import noise
 from brood.store.store import read_bundle
-from brood_export.cli import main
 from brood_export.errors import Misfit
 from brood_export.families.base import LATENT_STREAM
-from brood_export.latent_pipelines import check_parts, schedule_of
+from brood_export.latent_pipelines import check_parts, schedule_of, shapes
 from brood_export.pipelines import import_pipeline, read_scheduler
 from helpers.ends import Ends
 from helpers.pipelines import IMAGE, LATENT, LENGTH, ddim, library, stable_pipeline
@@ -54,9 +54,8 @@ class Made:
     """A pipeline and its bundle."""
 
     pipeline: Any
-    source: Path
     store: Path
-    said: str
+    table: str
 
     @property
     def manifest(self) -> Manifest:
@@ -83,10 +82,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     root = tmp_path_factory.mktemp("sd")
     source, store = root / "pipe", root / "store"
     pipeline = stable_pipeline(source, ddim())
-    command = ["diffusers", str(source), "--name", "sd", "--out", str(store), "--runtime", "torchscript"]
-    result = CliRunner().invoke(main, command)
-    assert result.exit_code == 0, result.output
-    return Made(pipeline, source, store, result.output)
+    made = import_pipeline(source, out=store, name="sd", runtime="torchscript", buckets=(1, 2))
+    return Made(pipeline, store, made.table())
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +98,7 @@ def model(made: Made) -> Iterator[LocalModel]:
 def test_it_draws_what_diffusers_draws(
     made: Made, model: LocalModel, prompt: str, negative: str, guidance: float
 ) -> None:
-    given = {"negative_prompt": negative} if negative else {}
+    given: dict[str, Any] = {"negative_prompt": negative} if negative else {}
     found = model.generate(prompt=prompt, n=2, seed=SEED, steps=STEPS, guidance=guidance, **given)
     np.testing.assert_allclose(found.array, made.expected(prompt, negative, guidance), atol=1e-4)
     heads = 2  # both texts are read once, for all samples
@@ -165,7 +162,7 @@ def test_what_the_bundle_says(made: Made) -> None:
     assert generate.params["guidance"].default == 7.5
     assert "label" not in generate.params
     assert "tokenizer.json" in made.manifest.files
-    assert "golden:vary" in made.said
+    assert "golden:vary" in made.table
 
 
 def test_a_prompt_that_is_too_long_is_refused(model: LocalModel) -> None:
@@ -233,14 +230,33 @@ def test_a_safety_checker_is_left_out_with_a_note() -> None:
     ]
 
 
-def test_what_is_said_of_the_latents_must_fit(tmp_path: Path) -> None:
-    stable_pipeline(tmp_path / "clipped", ddim(clip_sample=True))
+def config(**changes: Any) -> SimpleNamespace:
+    """Of a UNet."""
+    return SimpleNamespace(**{"in_channels": 4, "out_channels": 4, "sample_size": 8} | changes)
+
+
+VAE = SimpleNamespace(latent_channels=4, out_channels=3, block_out_channels=(8, 8, 8))
+
+
+def test_sizes_follow_from_those_of_the_parts() -> None:
+    assert shapes(config(), VAE) == ((4, 8, 8), (3, 32, 32))
+    assert shapes(config(sample_size=[8, 6]), VAE) == ((4, 8, 6), (3, 32, 24))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"in_channels": 9}, "unet.in_channels: 9 is not allowed; allowed: 4, as the vae's latents have"),
+        ({"sample_size": None}, "unet.sample_size: null; allowed: the size"),
+        ({"num_class_embeds": 3}, "unet.num_class_embeds: 3 is not allowed; allowed: null"),
+        ({"addition_embed_type": "text_time"}, "unet.addition_embed_type: 'text_time' is not allowed"),
+    ],
+)
+def test_networks_that_do_not_go_together_are_refused(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(Misfit, match=re.escape(reason)):
+        shapes(config(**changes), VAE)
+
+
+def test_latents_are_kept_in_no_range(tmp_path: Path) -> None:
     with pytest.raises(Misfit, match=r"scheduler\.clip_sample: true is not allowed for latents"):
-        import_pipeline(tmp_path / "clipped", out=tmp_path / "store", name="sd")
-    stable_pipeline(tmp_path / "inpainting", ddim(), in_channels=9)
-    with pytest.raises(Misfit, match=r"unet\.in_channels: 9 is not allowed; allowed: 4"):
-        import_pipeline(tmp_path / "inpainting", out=tmp_path / "store", name="sd")
-    stable_pipeline(tmp_path / "classes", ddim(), num_class_embeds=3)
-    with pytest.raises(Misfit, match=r"unet\.num_class_embeds: 3 is not allowed"):
-        import_pipeline(tmp_path / "classes", out=tmp_path / "store", name="sd")
-    assert not (tmp_path / "store").exists()
+        saved_schedule(tmp_path, "DDIMScheduler", {"beta_schedule": "scaled_linear", "clip_sample": True})
