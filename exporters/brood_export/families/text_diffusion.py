@@ -24,6 +24,7 @@ from brood_export.families.denoiser import HIGHEST, LOWEST, SOLVER, Solver, Spac
 from brood_export.families.denoiser_words import Defaults, golden_steps, operations
 from brood_export.families.diffusion import levels
 from brood_export.families.latent_diffusion import OUTPUT, REACH, Decode, Encode, Ends, Whole, check_ends
+from brood_export.families.medium import Medium
 from brood_export.families.original import Denoiser
 from brood_export.families.textbook import Prediction
 
@@ -160,7 +161,7 @@ def text_diffusion(
         Misfit: encoder or decoder do not give what the next one takes.
     """
     check_ends(encoder, decoder, latent, image)
-    ends, space = Ends(image, latent, (-1.0, 1.0)), Space(latent, 1, REACH, "latent", masked=False)
+    ends, space = Ends(image, latent, (-1.0, 1.0)), Space(latent, 1, REACH, "latent", Medium("tensor", None), False)
     encode = None if encoder is None else Encode(encoder, scale, shift)
     decode, read = Decode(decoder, scale, shift, ends.value_range), Read(text.encoder)
     inner = {name: spoken(each, text) for name, each in operations(space, schedule, defaults).items()}
