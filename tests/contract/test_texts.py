@@ -13,8 +13,10 @@ import httpx
 import jsonschema
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from brood.access.gate import open_gate
+from brood.cli import main
 from brood.dataplane import DataPlane, Limits
 from brood.dataplane.local import load_local
 from brood.frontends.http.app import HttpOptions, build_app
@@ -246,3 +248,14 @@ async def test_what_is_refused(http: httpx.AsyncClient, inputs: dict[str, Any], 
     response = await http.post("/v1/generations", json={**ASKED, "inputs": inputs})
     assert response.status_code == 400, response.text
     assert reason in response.json()["error"]["message"]
+
+
+def test_on_the_command_line_a_text_is_itself(tmp_path: Path) -> None:
+    texts_bundle(tmp_path / "models")
+    common = ["generate", "reader", "--models", str(tmp_path / "models"), "--seed", "7"]
+    made = CliRunner().invoke(main, [*common, "--input", f"prompt={PROMPT}", "-o", str(tmp_path / "made")])
+    assert made.exit_code == 0, made.output
+    assert list((tmp_path / "made").glob("*.png"))
+    refused = CliRunner().invoke(main, [*common, "--input", f"prompt={LONG}", "-o", str(tmp_path / "none")])
+    assert refused.exit_code != 0
+    assert TOO_LONG in refused.output

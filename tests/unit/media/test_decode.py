@@ -263,3 +263,17 @@ def test_damaged_bytes_are_read_or_refused_and_nothing_else(
     value = base.model_copy(update={"b64": bytes(content[:cut])})
     with contextlib.suppress(InvalidArgument):
         assert decode(value).shape == (2, 1, 2, 3)
+
+
+def test_what_all_samples_share_is_given_once() -> None:
+    spec = Input(kind="tensor", dtype="float32", shape=(2,), description="A pair.")
+    one = decode_input("pair", InputValue(data=[1.0, 2.0]), spec, None, 3, shared=True)
+    assert one.tolist() == [[1.0, 2.0]] * 3
+    with pytest.raises(InvalidArgument, match=r"shape \[3, 2\] is not allowed; allowed: \[2\] for all samples$"):
+        decode_input("pair", InputValue(data=[[1.0, 2.0]] * 3), spec, None, 3, shared=True)
+
+
+def test_a_text_is_no_tensor() -> None:
+    spec = Input(kind="tensor", dtype="float32", shape=(2,), description="A pair.")
+    with pytest.raises(InvalidArgument, match=r'text "a cat" is not allowed; allowed: for inputs of kind text'):
+        decode_input("pair", InputValue(text="a cat"), spec, None, 1)

@@ -151,3 +151,18 @@ def test_it_hangs_on_a_given_value_until_it_is_let_go(tmp_path: Path) -> None:
 def test_words_about_inputs_name_inputs(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"graph.json: no input is called 'z'"):
         graph(tmp_path, hangs_on={"input": "z", "equals": 9})
+
+
+def test_a_number_reaches_another_or_not(tmp_path: Path) -> None:
+    words = {"outputs": {"y": {}, "ok": {"reaches": ["scale", "limit"]}}}
+    declared = spec().model_dump()
+    declared["inputs"]["limit"] = declared["inputs"]["scale"]
+    path = tmp_path / "graph.json"
+    path.write_text(json.dumps(words))
+    loaded = load_fake(path, Graph.model_validate(declared), OPTIONS)
+    numbers = {name: np.array(values, np.float32) for name, values in (("scale", [1, 2, 3]), ("limit", [2, 2, 2]))}
+    found = loaded({"x": np.zeros((3, 2), np.float32), **numbers})["ok"]
+    assert (found.dtype, found.tolist()) == (np.bool_, [False, True, True])
+    path.write_text(json.dumps(words).replace("limit", "nothing"))
+    with pytest.raises(BundleError, match=r"outputs\.ok: no tensor is called 'nothing'"):
+        load_fake(path, Graph.model_validate(declared), OPTIONS)
