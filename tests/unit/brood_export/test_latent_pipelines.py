@@ -18,7 +18,7 @@ import torch
 
 from brood.access.gate import open_gate
 from brood.dataplane import DataPlane, Limits
-from brood.dataplane.local import LocalModel, load_local
+from brood.dataplane.local import LocalModel
 from brood.frontends.http.app import HttpOptions, build_app
 from brood.host.host import Host, HostOptions
 from brood.protocol.errors import InvalidArgument
@@ -88,7 +88,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 @pytest.fixture(scope="module")
 def model(made: Made) -> Iterator[LocalModel]:
-    with load_local(str(made.store / "sd" / "1"), allow_native=True) as model:
+    # One thread: two that wait for each other on a busy machine take minutes.
+    with LocalModel(HostOptions(models=made.store / "sd" / "1", threads=1, allow_native=True)) as model:
         yield model
 
 
@@ -126,7 +127,7 @@ def test_pictures_go_in_and_out(made: Made, model: LocalModel) -> None:
 
 
 async def test_it_is_served(made: Made) -> None:
-    host = Host(HostOptions(models=made.store, allow_native=True, cache_dir=None), Quiet())
+    host = Host(HostOptions(models=made.store, threads=1, allow_native=True, cache_dir=None), Quiet())
     await host.start()
     assert [status.reason for status in host.models()] == [""]
     plane = DataPlane(host, Limits(), Ends())
