@@ -86,49 +86,23 @@ def import_pipeline(
         ExportError: as of `brood_export.export`.
     """
     parts = read_index(source)
-    if is_latent(parts):
-        config, title = read_words(source / SCHEDULER), Title(name, version, license=spdx)
-        levels = read_scheduler(source, parts.get("scheduler", ""))
-        if levels.note:
-            say(levels.note)
-        return import_latent_pipeline(
-            source,
-            parts,
-            levels,
-            config,
-            out=out,
-            title=title,
-            runtime=runtime,
-            buckets=buckets,
-            replace=replace,
-            say=say,
-        )
-    if parts.get("unet") != "UNet2DModel" or set(parts) != {"unet", "scheduler"}:
+    latent = is_latent(parts)
+    if not latent and (parts.get("unet") != "UNet2DModel" or set(parts) != {"unet", "scheduler"}):
         found = ", ".join(f"{part} {kind}" for part, kind in parts.items())
         allowed = "unet UNet2DModel and scheduler, and nothing else; or text_encoder and vae beside them"
         raise Misfit(f"{source.name}: has {found}; allowed: {allowed}")
-    levels = read_scheduler(source, parts["scheduler"])
-    unet = read_unet(source)
+    levels = read_scheduler(source, parts.get("scheduler", ""))
     if levels.note:
         say(levels.note)
-    height, width = unet_size(unet)
-    shape = (int(unet.config.in_channels), height, width)
-    description = f"Diffusion model, imported from a pipeline of {parts['scheduler']}."
-    return export(
-        Unet(unet),
-        family="diffusion",
-        out=out,
-        name=name,
-        version=version,
-        runtime=runtime,
-        description=description,
-        spdx=spdx,
-        buckets=buckets,
-        replace=replace,
-        say=say,
-        shape=shape,
-        **levels.options,
-    )
+    words: dict[str, Any] = {"out": out, "runtime": runtime, "buckets": buckets, "replace": replace, "say": say}
+    if latent:
+        config, title = read_words(source / SCHEDULER), Title(name, version, license=spdx)
+        return import_latent_pipeline(source, parts, levels, config, title=title, **words)
+    unet = read_unet(source)
+    shape = (int(unet.config.in_channels), *unet_size(unet))
+    about = f"Diffusion model, imported from a pipeline of {parts['scheduler']}."
+    words |= {"name": name, "version": version, "description": about, "spdx": spdx, "shape": shape}
+    return export(Unet(unet), family="diffusion", **words, **levels.options)
 
 
 def read_index(source: Path) -> dict[str, str]:
