@@ -85,6 +85,7 @@ lint: $(TEST_READY)
 	$(BIN)/python scripts/protos.py --check
 	$(BIN)/python scripts/unasync.py --check
 	$(BIN)/python scripts/reference.py --check
+	$(BIN)/python scripts/families.py --check
 	$(BIN)/python scripts/observability.py --check
 	$(BIN)/python scripts/chart_readme.py --check
 	$(BIN)/python scripts/bench_readme.py --check

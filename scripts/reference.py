@@ -15,6 +15,7 @@ from reference_pages.errors import errors_page
 from reference_pages.grpc import grpc_page
 from reference_pages.http import http_page
 from reference_pages.metrics import metrics_page
+from reference_pages.parity import parity_page
 from reference_pages.python import python_page
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -23,6 +24,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "grpc.md": grpc_page,
     "http.md": http_page,
     "metrics.md": metrics_page,
+    "parity.md": parity_page,
     "python.md": python_page,
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from brood_export.errors import Misfit
 from brood_export.evaluation import check_weights, in_evaluation
 from brood_export.families import FAMILIES
 from brood_export.options import checked_options
-from brood_export.targets import TARGETS
+from brood_export.targets import PRECISIONS, TARGETS
 from brood_export.words import BUCKETS, Title, hash_weights
 
 LICENSE = "NOASSERTION"  # SPDX's word for: nobody has said
@@ -35,6 +35,7 @@ def export(
     name: str | None = None,
     version: int = 1,
     runtime: str = "onnx",
+    precision: str = "fp32",
     checkpoint: Path | str | None = None,
     key: str | None = None,
     description: str = "",
@@ -53,6 +54,8 @@ def export(
         out: the store: the bundle becomes ``out/name/version``. Without `name`, its last part is the name.
         name, version: of the bundle.
         runtime: one of `TARGETS`.
+        precision: of the network: fp32, or fp16, which runtime onnx can have, and families of continuous samples; what
+            is around the network stays in float32, and parity has limits of its own (`brood_export.limits`).
         checkpoint: weights to put into the model first (`brood_export.checkpoint`).
         key: of the dictionary in the checkpoint that holds them.
         description: for people; the family's, if empty.
@@ -71,7 +74,7 @@ def export(
     """
     target = Path(out)
     store, title = (target, name) if name is not None else (target.absolute().parent, target.absolute().name)
-    check_words(family, runtime, title, version, buckets)
+    check_words(family, runtime, precision, title, version, buckets)
     if checkpoint is not None:
         say("reading the checkpoint")
         load_checkpoint(model, Path(checkpoint), key)
@@ -83,20 +86,32 @@ def export(
         for module in (model, *others.values()):
             stack.enter_context(in_evaluation(module))
         spec = FAMILIES[family](model, **chosen)
+        if precision != "fp32" and spec.domain == "discrete":
+            text = "a decision that rounding turns makes another sample; allowed: fp32"
+            raise Misfit(f"precision: {precision} is not allowed for family {family!r}: {text}")
         hashes = {f"{option}_weights_sha256": hash_weights(module) for option, module in others.items()}
         words = Title(title, version, description, spdx, provenance=hashes)
-        return export_spec(spec, model, TARGETS[runtime], words, store, buckets=buckets, replace=replace, say=say)
+        target_of = PRECISIONS[precision][runtime]
+        return export_spec(spec, model, target_of, words, store, buckets=buckets, replace=replace, say=say)
 
 
-def check_words(family: str, runtime: str, name: str, version: int, buckets: Sequence[int]) -> None:
+def check_words(family: str, runtime: str, precision: str, name: str, version: int, buckets: Sequence[int]) -> None:
     """Whether there is such a family and runtime, and a bundle may be called so.
 
     Raises:
         Misfit: naming what there is, or what is allowed.
     """
-    for word, found, known in (("family", family, FAMILIES), ("runtime", runtime, TARGETS)):
+    choices: tuple[tuple[str, str, Mapping[str, object]], ...] = (
+        ("family", family, FAMILIES),
+        ("runtime", runtime, TARGETS),
+        ("precision", precision, PRECISIONS),
+    )
+    for word, found, known in choices:
         if found not in known:
             raise Misfit(f"{word}: {found!r} is not allowed; there are {', '.join(known)}")
+    if runtime not in PRECISIONS[precision]:
+        runtimes = ", ".join(PRECISIONS[precision])
+        raise Misfit(f"precision: {precision} is not allowed with runtime {runtime!r}; allowed: with {runtimes}")
     try:
         _Named(name=name)
     except ValidationError as error:

@@ -17,6 +17,7 @@ from brood.store.golden import GoldenRun, write_golden
 from brood_export.card import CARD, write_card
 from brood_export.errors import BundleExists, NotWritten
 from brood_export.families import ExportSpec
+from brood_export.limits import Limits
 from brood_export.parity import Difference, measure_parity, table
 from brood_export.preview import PREVIEW, write_preview
 from brood_export.reference import Reference, make_reference
@@ -84,9 +85,9 @@ def export_spec(
             say(f"exporting {name}")
             target.export(graph, directory / manifest.graphs[name].file)
         say("measuring parity")
-        differences = measure_parity(directory, manifest, reference)
+        differences = measure_parity(directory, manifest, reference, target.limits)
         say("drawing the sample sheet")
-        finish(directory, manifest, spec, reference, differences, training)
+        finish(directory, manifest, spec, reference, differences, target.limits, training)
     return Exported(out / title.name / str(title.version), differences)
 
 
@@ -96,16 +97,17 @@ def finish(
     spec: ExportSpec,
     reference: Reference,
     differences: Sequence[Difference],
+    limits: Limits,
     training: str,
 ) -> None:
     """Everything of a bundle but its graphs."""
     for name, content in spec.files.items():
         (directory / name).write_bytes(content)
-    golden = golden_words(manifest, reference, differences)
+    golden = golden_words(manifest, reference, differences, limits)
     runs = zip(golden, reference.runs, strict=True)
     write_golden(directory, [GoldenRun(words, run.request.inputs, run.outputs) for words, run in runs])
     write_preview(directory, manifest, spec)
-    card = write_card(manifest, differences, training, pictured=bool(spec.preview))
+    card = write_card(manifest, differences, limits, training, pictured=bool(spec.preview))
     (directory / CARD).write_text(card, encoding="utf-8")
     write_manifest(directory, manifest.model_copy(update={"golden": golden, "files": hashed(directory)}))
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from brood.protocol.manifest import Manifest, Operation, Param
-from brood_export.parity import MAX_ABS, MIN_PSNR_DB, Difference, table
+from brood_export.limits import Limits
+from brood_export.parity import Difference, table
 from brood_export.preview import PREVIEW
 from brood_export.reference import EDGE
 
 CARD = "card.md"
 
 
-def write_card(manifest: Manifest, differences: Sequence[Difference], training: str, *, pictured: bool) -> str:
+def write_card(
+    manifest: Manifest, differences: Sequence[Difference], limits: Limits, training: str, *, pictured: bool
+) -> str:
     """The text of a card.
 
     Args:
+        limits: what was near enough.
         training: a section in Markdown about how the model was trained; may be empty.
         pictured: whether there is a sample sheet.
     """
@@ -25,7 +29,7 @@ def write_card(manifest: Manifest, differences: Sequence[Difference], training: 
         f"![{caption(manifest)}]({PREVIEW})" if pictured else "",
         training.strip(),
         operations(manifest),
-        parity(differences),
+        parity(differences, limits),
         provenance(manifest),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -63,13 +67,13 @@ def _allowed(param: Param) -> str:
     return f"{param.minimum:g} to {param.maximum:g}"
 
 
-def parity(differences: Sequence[Difference]) -> str:
+def parity(differences: Sequence[Difference], limits: Limits) -> str:
     text = (
         "The exported graphs against the original model on the same noise, in a fresh process. Differences are in "
         "units of the original's range. *Random inputs* are single calls at the listed numbers of rows; a "
         "*trajectory* gives every step of the golden runs the original's own state; a *whole run* goes from the seed "
-        f"to the sample. Allowed: {MAX_ABS:g} and {MIN_PSNR_DB:g} dB; whole numbers must be equal. *Excused* rows "
-        f"differ because a uniform number lay within {EDGE:g} of the edge of its decision."
+        f"to the sample. Allowed: {limits.max_abs:g} and {limits.psnr_db:g} dB; whole numbers must be equal. "
+        f"*Excused* rows differ because a uniform number lay within {EDGE:g} of the edge of its decision."
     )
     return f"## Parity\n\n{text}\n\n{table(differences).strip()}"
 

@@ -18,12 +18,14 @@ from onnx import ModelProto
 from pydantic import ValidationError
 
 import brood
-from brood.protocol.manifest import Graph, GraphInput, GraphOutput, Input, Manifest, Operation, Output
+from brood.protocol.manifest import Graph, GraphInput, GraphOutput, Input, Manifest, Noise, Operation, Output
 from brood.store.files import hash_file, write_manifest
 from brood.store.golden import write_golden
 from brood_export.bundle import staged
 from brood_export.card import CARD, operations, provenance
 from brood_export.errors import NotImportable
+from brood_export.families.base import LATENT_STREAM, Range
+from brood_export.families.medium import medium_of
 from brood_export.function_golden import golden_of
 from brood_export.function_graph import Tensor, read_graph
 from brood_export.function_trial import try_graph
@@ -49,7 +51,14 @@ class FunctionTitle:
 
 
 def import_onnx(
-    source: Path, title: FunctionTitle, out: Path, *, dims: Mapping[str, int] | None = None, replace: bool = False
+    source: Path,
+    title: FunctionTitle,
+    out: Path,
+    *,
+    dims: Mapping[str, int] | None = None,
+    generator: bool = False,
+    value_range: Range = (0.0, 1.0),
+    replace: bool = False,
 ) -> Path:
     """Make a bundle of an ONNX file.
 
@@ -57,6 +66,8 @@ def import_onnx(
         source: the file; tensors in files beside it are taken in.
         title: of the bundle, which is written to ``out/name/version``.
         dims: sizes of axes that the graph leaves open, by their names in the graph or as ``TENSOR.AXIS``.
+        generator: the graph makes samples of a latent: its one input is drawn from the seed, standard normal.
+        value_range: of a generator's pictures, shown as black and white.
         replace: put the new bundle in the place of an older one.
 
     Returns:
@@ -69,8 +80,9 @@ def import_onnx(
     graph = read_graph(source, dims or {})
     trial = try_graph(graph, 1 if graph.alone else TRIED_ROWS)
     buckets = ALONE if graph.alone else _buckets((*graph.inputs, *trial.outputs))
-    manifest = _manifest(graph.inputs, trial.outputs, title, buckets, _provenance(graph.model, source))
-    golden = golden_of(trial, RUN)
+    words = _manifest(graph.inputs, trial.outputs, title, buckets, _provenance(graph.model, source))
+    manifest = as_generator(words, value_range) if generator else words
+    golden = None if generator else golden_of(trial, RUN)
     with staged(out, manifest, replace) as directory:
         graph.write(directory / manifest.graphs[RUN].file, trial.outputs)
         (directory / CARD).write_text(_card(manifest), encoding="utf-8")
@@ -139,6 +151,35 @@ def _operation(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Operation
             "outputs": {
                 t.name: Output(kind="tensor" if t.shape else "scalar", dtype=t.dtype, shape=t.shape) for t in outputs
             },
+        }
+    )
+
+
+def as_generator(manifest: Manifest, value_range: Range) -> Manifest:
+    """The function as one whose only input is noise; outputs that look like pictures are some.
+
+    Raises:
+        NotImportable: it has other inputs than one of float32.
+    """
+    graph, operation = manifest.graphs[RUN], manifest.operations[RUN]
+    if [spec.dtype for spec in graph.inputs.values()] != ["float32"]:
+        found = ", ".join(f"{name} ({spec.dtype})" for name, spec in graph.inputs.items())
+        raise NotImportable(f"inputs: {found}; allowed of a generator: one of float32, the latent")
+    noise = Noise(distribution="normal", stream=LATENT_STREAM)
+    drawn = {name: spec.model_copy(update={"role": "noise", "noise": noise}) for name, spec in graph.inputs.items()}
+    media = {name: medium_of(output.shape, value_range) for name, output in operation.outputs.items()}
+    pictures = [medium for medium in media.values() if medium.kind == "image"]
+    outputs = {
+        name: output.model_copy(update={"kind": "image"} if media[name].kind == "image" else {})
+        for name, output in operation.outputs.items()
+    }
+    made = {"description": "Make samples from random latents.", "inputs": {}, "outputs": outputs}
+    return manifest.model_copy(
+        update={
+            "graphs": {RUN: graph.model_copy(update={"inputs": drawn})},
+            "operations": {"generate": operation.model_copy(update=made)},
+            "modality": "image" if pictures else "tensor",
+            "sample": pictures[0].sample if pictures else None,
         }
     )
 

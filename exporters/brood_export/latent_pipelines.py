@@ -101,7 +101,7 @@ def import_latent_pipeline(
         levels: what its scheduler says.
         config: the scheduler's own words.
     """
-    check_words("latent-diffusion", runtime, title.name, title.version, buckets)
+    check_words("latent-diffusion", runtime, "fp32", title.name, title.version, buckets)
     check_parts(parts, say)
     schedule = schedule_of(parts["scheduler"], levels, config, say)
     unet, vae = read_part(source, "unet", parts), read_part(source, "vae", parts)

@@ -22,10 +22,9 @@ from numpy.typing import NDArray
 
 from brood.protocol.manifest import Manifest
 from brood_export.errors import ParityFailed
+from brood_export.limits import FLOAT32, Limits
 from brood_export.reference import EDGE, Array, Reference
 
-MAX_ABS = 1e-4  # of the range
-MIN_PSNR_DB = 50.0
 WORKER_LIMIT_S = 900.0
 
 
@@ -42,13 +41,13 @@ class Difference:
     excused: int  # rows that differ because a random decision was on edge; not counted in the others
     whole: bool  # of whole numbers: only equal is equal
 
-    def complaint(self) -> str | None:
+    def complaint(self, limits: Limits) -> str | None:
         """What is wrong with it; None if nothing is."""
-        limit = 0.0 if self.whole else MAX_ABS
-        noisy = self.psnr_db is not None and self.psnr_db < MIN_PSNR_DB
+        limit = 0.0 if self.whole else limits.max_abs
+        noisy = self.psnr_db is not None and self.psnr_db < limits.psnr_db
         if self.max_abs <= limit and (self.whole or not noisy):
             return None
-        psnr = "" if self.psnr_db is None else f", PSNR {self.psnr_db:.1f} dB (allowed from {MIN_PSNR_DB:g})"
+        psnr = "" if self.psnr_db is None else f", PSNR {self.psnr_db:.1f} dB (allowed from {limits.psnr_db:g})"
         return (
             f"{self.where}, {self.check}, output {self.output!r}, {self.rows} rows: "
             f"differs by {self.max_abs:.3g} of the range (allowed {limit:g}){psnr}"
@@ -67,7 +66,7 @@ def compare(
     """
     difference = np.abs(found.astype(np.float64) - expected.astype(np.float64)).reshape(len(margin), -1) / span
     difference = np.where(np.isnan(difference), math.inf, difference)
-    excused = (difference.max(axis=1) > MAX_ABS) & (margin < EDGE)
+    excused = (difference.max(axis=1) > FLOAT32.max_abs) & (margin < EDGE)
     kept = difference[~excused]
     if not kept.any():
         return 0.0, None, int(excused.sum())
@@ -100,11 +99,14 @@ def run_spans(reference: Reference) -> Mapping[tuple[str, str], float]:
     return {key: span_of(arrays) for key, arrays in values.items()}
 
 
-def measure_parity(directory: Path, manifest: Manifest, reference: Reference) -> tuple[Difference, ...]:
+def measure_parity(
+    directory: Path, manifest: Manifest, reference: Reference, limits: Limits = FLOAT32
+) -> tuple[Difference, ...]:
     """Run the exported graphs in a fresh process and hold them against the original.
 
     Args:
         directory: where the manifest's graph files lie.
+        limits: what is near enough.
 
     Raises:
         ParityFailed: a difference is too large, or the exported graphs do not run.
@@ -119,7 +121,7 @@ def measure_parity(directory: Path, manifest: Manifest, reference: Reference) ->
             hint = "if rows are missing or too many, the code takes their number for a constant, as len(x) does"
             raise ParityFailed(f"the exported graphs do not run: {last[0]}; {hint}: x.shape[0] stays open")
         differences: tuple[Difference, ...] = pickle.loads(result.read_bytes())
-    complaints = [complaint for difference in differences if (complaint := difference.complaint())]
+    complaints = [complaint for difference in differences if (complaint := difference.complaint(limits))]
     if complaints:
         raise ParityFailed("; ".join(complaints[:5]))
     return differences

@@ -16,7 +16,8 @@ from brood.protocol.manifest import Golden, Graph, Manifest, Parity
 from brood.store.files import MANIFEST, hash_file
 from brood_export.families.base import ExportSpec
 from brood_export.families.medium import KINDS
-from brood_export.parity import MAX_ABS, Difference, run_spans, worst
+from brood_export.limits import Limits
+from brood_export.parity import Difference, run_spans, worst
 from brood_export.reference import Reference, Run
 from brood_export.targets import Target
 
@@ -88,10 +89,12 @@ def hash_weights(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def golden_words(manifest: Manifest, reference: Reference, differences: Sequence[Difference]) -> tuple[Golden, ...]:
+def golden_words(
+    manifest: Manifest, reference: Reference, differences: Sequence[Difference], limits: Limits
+) -> tuple[Golden, ...]:
     """The golden runs with their tolerances and the measured parity of what they call."""
     span = run_spans(reference)
-    return tuple(_golden(manifest, run, differences, tolerance(run, span)) for run in reference.runs)
+    return tuple(_golden(manifest, run, differences, tolerance(run, span, limits)) for run in reference.runs)
 
 
 def _golden(manifest: Manifest, run: Run, differences: Sequence[Difference], allowed: float) -> Golden:
@@ -112,10 +115,10 @@ def _golden(manifest: Manifest, run: Run, differences: Sequence[Difference], all
     )
 
 
-def tolerance(run: Run, span: Mapping[tuple[str, str], float]) -> float:
+def tolerance(run: Run, span: Mapping[tuple[str, str], float], limits: Limits) -> float:
     """0 if all outputs are whole numbers; else the limit of parity, on the largest range of an output."""
     ranges = [span[run.request.operation, name] for name, array in run.outputs.items() if array.dtype.kind == "f"]
-    return float(f"{MAX_ABS * max(ranges):.3g}") if ranges else 0.0
+    return float(f"{limits.max_abs * max(ranges):.3g}") if ranges else 0.0
 
 
 def hashed(directory: Path) -> dict[str, str]:

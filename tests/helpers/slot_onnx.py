@@ -8,7 +8,6 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from brood.protocol.manifest import Graph
 from brood.runtimes.base import LoadedGraph, Placement
 from brood.runtimes.onnx_graph import OnnxDeviceGraph, OnnxGraph
 from helpers.slot_graphs import SUMS, slot_spec
@@ -49,11 +48,13 @@ def _graph(name: str, device: str | None) -> OnnxGraph:
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 4
     settings.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(_model(name, spec), settings, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(slot_model(name), settings, providers=["CPUExecutionProvider"])
     return OnnxGraph(spec, session, HERE) if device is None else OnnxDeviceGraph(spec, session, HERE, device, 0)
 
 
-def _model(name: str, spec: Graph) -> bytes:
+def slot_model(name: str) -> bytes:
+    """The file of a graph."""
+    spec = slot_spec(name)
     nodes = [helper.make_node(op, inputs, [output], **words) for op, inputs, output, words in NODES[name]]
     used = {value for node in nodes for value in node.input}
     constants = [numpy_helper.from_array(value, key) for key, value in CONSTANTS.items() if key in used]

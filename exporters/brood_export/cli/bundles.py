@@ -34,14 +34,27 @@ def sizes(context: click.Context, option: click.Parameter, given: tuple[str, ...
 @click.option("--version", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--out", type=Folder, default=Path("models"), show_default=True, help="Store to write to.")
 @click.option("--dims", multiple=True, callback=sizes, metavar="NAME=SIZE", help="Of an open axis; repeatable.")
+@click.option("--generator", is_flag=True, help="Its one input is a latent: drawn from the seed, standard normal.")
+@click.option(
+    "--value-range", nargs=2, type=float, default=(0.0, 1.0), show_default=True, help="Of a generator's pictures."
+)
 @click.option("--description", default=DESCRIPTION, help="For people.")
 @click.option("--license", "license_", default=LICENSE, help="SPDX expression of the weights' licence.")
 def import_(
-    graph: Path, name: str, version: int, out: Path, dims: dict[str, int], description: str, license_: str
+    graph: Path,
+    name: str,
+    version: int,
+    out: Path,
+    dims: dict[str, int],
+    generator: bool,
+    value_range: tuple[float, float],
+    description: str,
+    license_: str,
 ) -> None:
     """Make a bundle of any ONNX file, served with the file's own names and types."""
     with plain_errors():
-        made = import_onnx(graph, FunctionTitle(name, version, description, license_), out, dims=dims)
+        title = FunctionTitle(name, version, description, license_)
+        made = import_onnx(graph, title, out, dims=dims, generator=generator, value_range=value_range)
         manifest = read_bundle(made).manifest
     click.echo(f"{made}\n\n{summary(manifest)}")
 

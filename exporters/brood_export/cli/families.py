@@ -15,7 +15,7 @@ from brood_export.errors import Misfit
 from brood_export.factory import make_model
 from brood_export.families import FAMILIES
 from brood_export.options import Option, options_of
-from brood_export.targets import TARGETS
+from brood_export.targets import PRECISIONS, TARGETS
 
 COMMON: tuple[click.Parameter, ...] = (
     click.Argument(["factory"], metavar="MODULE:FACTORY"),
@@ -25,6 +25,9 @@ COMMON: tuple[click.Parameter, ...] = (
     click.Option(["--name"], required=True, help="Of the model."),
     click.Option(["--version"], type=click.IntRange(min=1), default=1, show_default=True),
     click.Option(["--runtime"], type=click.Choice(list(TARGETS)), default="onnx", show_default=True),
+    click.Option(
+        ["--precision"], type=click.Choice(list(PRECISIONS)), default="fp32", show_default=True, help="Of the network."
+    ),
     click.Option(["--description"], default="", help="For people."),
     click.Option(
         ["--license", "spdx"], default=LICENSE, show_default=True, help="SPDX expression of the weights' licence."

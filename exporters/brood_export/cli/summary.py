@@ -24,10 +24,15 @@ def summary(manifest: Manifest) -> str:
 
 
 def course(name: str, operation: Operation) -> str:
-    """Which graphs an operation calls, in order."""
-    calls = [f"{stage.graph} {REPEAT[stage.repeat]}{instead(stage)}" for stage in operation.stages]
+    """Which graphs an operation calls."""
+    return f"operation {name}: {calls(operation)}"
+
+
+def calls(operation: Operation) -> str:
+    """The graphs of an operation, in order."""
+    found = [f"{stage.graph} {REPEAT[stage.repeat]}{instead(stage)}" for stage in operation.stages]
     preview = f"; preview by {operation.preview.graph}" if operation.preview else ""
-    return f"operation {name}: {', then '.join(calls)}{preview}"
+    return f"{', then '.join(found)}{preview}"
 
 
 def instead(stage: Stage) -> str:

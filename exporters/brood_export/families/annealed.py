@@ -44,6 +44,7 @@ from brood_export.families.base import (
     made_label,
     ok_output,
     sheet,
+    true_label_param,
 )
 from brood_export.families.unlabelled import without_labels
 
@@ -66,7 +67,9 @@ class Walk:
 
 
 class Clamped(nn.Module):
-    """Base of the sweeps: which units are clamped, and to what."""
+    """Base of the graphs: which units are clamped, and to what."""
+
+    text = ""  # what it tells, where that is one number
 
     def __init__(self, model: nn.Module, walk: Walk) -> None:
         super().__init__()
@@ -132,22 +135,70 @@ def sweep_graph(module: Clamped, margin: Margin, walk: Walk) -> StepGraph:
     )
 
 
-def annealed(family: Family, description: str, graph: StepGraph, walk: Walk, examples: Examples | None) -> ExportSpec:
-    """Operations, schedule and golden requests of a machine whose one sweep is `graph`."""
+def annealed(
+    family: Family,
+    description: str,
+    graph: StepGraph,
+    walk: Walk,
+    examples: Examples | None,
+    score: Clamped | None,
+) -> ExportSpec:
+    """Operations, schedule and golden requests of a machine whose one sweep is `graph`.
+
+    Args:
+        score: image and label to an energy, and ok, where the machine has one that can be computed; its attribute
+            ``text`` says what it is.
+    """
     classes = max(1, walk.labels)  # a machine without label units is of one class
+    first = examples_or_drawn(examples, walk.image, classes)
+    graphs, offered, requests = (
+        {"sweep": graph},
+        {"generate": generate(walk), "complete": complete(walk)},
+        golden(walk, first),
+    )
+    if score is not None:
+        graphs["score"], offered["score"] = score_graph(score, walk), scoring(walk, str(score.text))
+        requests += (
+            Request("score_first", "score", 0, 0, {"label": int(first.labels[0])}, {"image": first.images[0]}),
+        )
     spec = ExportSpec(
         family=family,
         domain="discrete",
         description=description,
-        graphs={"sweep": graph},
-        operations={"generate": generate(walk), "complete": complete(walk)},
+        graphs=graphs,
+        operations=offered,
         schedule=Schedule(kind="annealing", numbers={"start": walk.start, "hold": walk.hold}),
         sample=Sample(range=(0.0, 1.0)),
-        golden=golden(walk, examples_or_drawn(examples, walk.image, classes)),
+        golden=requests,
         preview=sheet(classes),
         preview_columns=classes,
     )
     return spec if walk.labels else without_labels(spec)
+
+
+def score_graph(module: nn.Module, walk: Walk) -> StepGraph:
+    """``score``."""
+    return StepGraph(
+        module=module,
+        inputs={"image": GraphInput(dtype="float32", shape=walk.image, role="input"), "label": label_input()},
+        outputs={"energy": GraphOutput(dtype="float32", role="output"), "ok": ok_output()},
+        ranges={"image": (0.0, 1.0), "label": (0, max(1, walk.labels) - 1)},
+    )
+
+
+def scoring(walk: Walk, text: str) -> Operation:
+    """What one picture's energy is good for: to be compared with another's."""
+    return Operation(
+        description="Energy of a picture: the lower, the likelier; only differences mean something.",
+        inputs={"image": picture(walk, "the picture; a pixel of at least 0.5 is a unit that is 1")},
+        params={"label": true_label_param(walk.labels)},
+        stages=(Stage(graph="score"),),
+        outputs={"energy": Output(dtype="float32", kind="scalar", description=text)},
+    )
+
+
+def picture(walk: Walk, text: str) -> Input:
+    return Input(kind="image", dtype="float32", shape=walk.image, minimum=0.0, maximum=1.0, description=text)
 
 
 def generate(walk: Walk) -> Operation:
@@ -161,14 +212,13 @@ def generate(walk: Walk) -> Operation:
 
 
 def complete(walk: Walk) -> Operation:
-    picture = {"kind": "image", "dtype": "float32", "shape": walk.image, "minimum": 0.0, "maximum": 1.0}
     given = "the picture; a pixel of at least 0.5 is a unit that is 1"
     kept = "where at least 0.5, the picture's pixel is kept; elsewhere it is drawn"
     return Operation(
         description="Anneal the units of the pixels that are not given.",
         inputs={
-            "image": Input.model_validate(picture | {"description": given}),
-            "mask": Input.model_validate(picture | {"description": kept}),
+            "image": picture(walk, given),
+            "mask": picture(walk, kept),
         },
         params=params(walk),
         state=states(walk),

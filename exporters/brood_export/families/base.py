@@ -35,6 +35,8 @@ LATENT_STREAM = 0  # the latent of a single-shot model; the draws of a stepwise 
 LABEL_STREAM = 1  # which class, where any is wanted
 EXTRA_STREAM = 2  # dequantisation; the units an annealed walk starts from
 STEP_STREAM = 3  # what a solver adds in every step
+VARY_STREAM = 4  # what an offspring differs in from its parent
+CROSS_STREAM = 5  # from which parent each number of an offspring is
 SHEET_ROWS = 3
 
 Range = tuple[float, float]

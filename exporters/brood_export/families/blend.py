@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from brood.protocol.manifest import GraphInput, GraphOutput, Input
-from brood_export.families.base import StepGraph, finite, ok_output, per_row
+from brood.protocol.manifest import GraphInput, GraphOutput
+from brood_export.families.base import StepGraph, finite, number_input, ok_output, per_row
 
 STRAIGHT = 1e-4  # sine of an angle below which arc and line are the same in float32
 
@@ -42,13 +42,7 @@ def blend_graph(latent: tuple[int, ...]) -> StepGraph:
     given = GraphInput(dtype="float32", shape=latent, role="input")
     return StepGraph(
         module=Blend(),
-        inputs={"first": given, "second": given, "weight": GraphInput(dtype="float32", role="input")},
+        inputs={"first": given, "second": given, "weight": number_input()},
         outputs={"blended": GraphOutput(dtype="float32", shape=latent, role="output"), "ok": ok_output()},
         ranges={"first": (-3.0, 3.0), "second": (-3.0, 3.0), "weight": (0.0, 1.0)},
     )
-
-
-def weight_input() -> Input:
-    """One number for each sample: n of them make a film of n frames."""
-    text = "share of the way, 0 the first and 1 the second; one for each sample"
-    return Input(kind="tensor", dtype="float32", minimum=0.0, maximum=1.0, description=text)

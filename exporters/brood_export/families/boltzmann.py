@@ -79,6 +79,18 @@ class Sweep(Clamped):
         return nearest(unit_noise, torch.sigmoid(seen / temperature[:, None]), mask < 0.5)
 
 
+class Energy(Clamped):
+    """E(x) = -x'Wx/2 - b'x of a picture's pixels, as units, and its label, where there are no other units."""
+
+    text = "energy of the picture and its label: -log p, up to a constant"
+
+    def forward(self, image: Tensor, label: Tensor) -> tuple[Tensor, ...]:
+        machine = cast(Machine, self.model)
+        _, x = self.clamps(label, image, image)
+        energy = -0.5 * (x * (machine.field(x) + machine.bias)).sum(1)
+        return energy, finite(energy)
+
+
 def full(model: nn.Module) -> nn.Module:
     """The model; where it only has weights, a machine of them."""
     if hasattr(model, "sweep"):
@@ -124,4 +136,5 @@ def boltzmann(
     walk = Walk(image, machine.labels, units, units, steps, start, hold)
     description = "Boltzmann machine with hidden units, annealed sequential sweeps with clamped label units."
     sweep = Sweep(model, walk)
-    return annealed("boltzmann", description, sweep_graph(sweep, sweep.margin, walk), walk, examples)
+    score = Energy(model, walk) if units == shown else None  # of hidden units, the sum over all states is out of reach
+    return annealed("boltzmann", description, sweep_graph(sweep, sweep.margin, walk), walk, examples, score)

@@ -25,12 +25,24 @@ from brood.sampling.solver import INEXPRESSIBLE
 from brood.sampling.spacing import SPACINGS
 from brood_export.families.base import LATENT_STREAM, Examples, Request, label_noise, label_param, made_label
 from brood_export.families.denoiser import Space
+from brood_export.families.relatives import (
+    FIRST,
+    HALFWAY,
+    SECOND,
+    blend_stage,
+    ends_params,
+    label_noise_of,
+    latent_of,
+    made,
+    weight_state,
+)
 
 Bind = dict[str, str | float]
 
 CARRIED: Bind = {"next_x": "x", "next_x0": "x0"}  # graph output -> state
 UNKNOWN: Bind = {"known": 0.0, "mask": 0.0}
 GOLDEN_STEPS = 8  # at most
+SILENT = ("ddim", "euler", "dpmpp-2m")  # samplers that draw nothing on the way
 MOST_STEPS = 1000  # where the training had no timesteps
 
 
@@ -80,6 +92,30 @@ def complete(space: Space) -> dict[str, object]:
         "inputs": {"image": given(space, "the picture"), "mask": mask},
         "stages": (stage({"known": "image"}),),
     }
+
+
+def interpolate(space: Space, generate: Operation) -> Operation:
+    """Between two samples of generate, along the arc between the noise they begin with.
+
+    Only for samplers that draw nothing on the way: with noise in every step, neighbours would not be alike.
+    """
+    stages = (blend_stage("first", "second", "weight", "x"), *generate.stages)
+    states = {
+        "first": latent_of(FIRST, space.shape, "mix"),
+        "second": latent_of(SECOND, space.shape, "mix"),
+        "weight": weight_state(),
+        "x": made(space.shape),
+        "label_noise": label_noise_of(FIRST),
+    }
+    params = {name: param for name, param in generate.params.items() if name != "eta"} | ends_params()
+    if "sampler" in params:
+        default = params["sampler"].default
+        silent = {"choices": SILENT, "default": default if default in SILENT else SILENT[0]}
+        params["sampler"] = params["sampler"].model_copy(update=silent)
+    text = "Samples between two others, along the arc between the noise they begin with."
+    return generate.model_copy(
+        update={"description": text, "params": params, "state": generate.state | states, "stages": stages}
+    )
 
 
 def strength_param() -> Param:
@@ -190,6 +226,8 @@ def golden(space: Space, examples: Examples, steps: int) -> tuple[Request, ...]:
         Request("vary_interval", "vary", 5, 0, {**partly, **label}, example),
         Request("vary_euler", "vary", 6, 1, {**short, **label, "sampler": "euler", "strength": 0.75}, example),
     ]
+    requests.append(Request("interpolate_half", "interpolate", 9, 1, {**partly, **HALFWAY}))
+    requests.append(Request("interpolate_end", "interpolate", 9, 2, {**short, **HALFWAY, **label, "sampler": "euler"}))
     if space.completes:
         upper, left = np.zeros(space.shape, np.float32), np.zeros(space.shape, np.float32)
         upper[:, : space.shape[1] // 2] = left[:, :, : space.shape[2] // 2] = 1.0

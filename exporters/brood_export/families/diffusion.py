@@ -17,8 +17,9 @@ from brood.sampling.betas import signal_levels
 from brood.sampling.terms import Given
 from brood_export.errors import Misfit
 from brood_export.families.base import SHEET_ROWS, Examples, ExportSpec, examples_or_drawn, sheet
+from brood_export.families.blend import blend_graph
 from brood_export.families.denoiser import check_denoiser, graphs, space_of
-from brood_export.families.denoiser_words import Defaults, golden, golden_steps, operations
+from brood_export.families.denoiser_words import Defaults, golden, golden_steps, interpolate, operations
 from brood_export.families.original import Denoiser
 from brood_export.families.textbook import Floats, Prediction
 from brood_export.families.unlabelled import labels_optional
@@ -76,12 +77,14 @@ def diffusion(
     timesteps = train_steps if alphas_cumprod is None else len(alphas_cumprod)
     schedule = noise_schedule(prediction, betas, timesteps, (beta_start, beta_end), extent)
     denoiser = Denoiser(model, space, prediction, levels(schedule, alphas_cumprod))
+    offered = operations(space, schedule, Defaults(steps, guidance, sampler))
+    offered["interpolate"] = interpolate(space, offered["generate"])
     return ExportSpec(
         family="diffusion",
         domain="continuous",
         description="Denoising diffusion model, with classifier-free guidance.",
-        graphs=graphs(model, space),
-        operations=operations(space, schedule, Defaults(steps, guidance, sampler)),
+        graphs=graphs(model, space) | {"blend": blend_graph(space.shape)},
+        operations=offered,
         schedule=schedule,
         sample=space.medium.sample,
         golden=golden(space, examples_or_drawn(examples, shape, classes, space.range), golden_steps(timesteps)),

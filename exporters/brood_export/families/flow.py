@@ -8,7 +8,17 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from brood.protocol.manifest import GraphInput, GraphOutput, Input, Noise, Operation, Output, Sample, Stage
+from brood.protocol.manifest import (
+    GraphInput,
+    GraphOutput,
+    Input,
+    Noise,
+    Operation,
+    Output,
+    Sample,
+    Stage,
+    State,
+)
 from brood.sampling.noise import noise
 from brood_export.errors import Misfit
 from brood_export.families.base import (
@@ -37,9 +47,13 @@ from brood_export.families.base import (
     tried,
     true_label_param,
 )
+from brood_export.families.blend import blend_graph
+from brood_export.families.cross import cross_graph
+from brood_export.families.relatives import Bind, of_inputs
 from brood_export.families.unlabelled import labels_optional
 
 SAMPLE = Sample(range=(0.0, 1.0))
+FIXED: Bind = {"temperature": 1.0, "label_noise": 0.5}  # of the picture of a given latent and label
 INVERTED = 1e-3  # how far |g(f(x)) - x| may be from 0, for x in 0..1 (float32)
 
 
@@ -63,6 +77,23 @@ class Generate(nn.Module):
         return raw.clamp(*SAMPLE.range), label, finite(raw)
 
 
+class Encode(nn.Module):
+    """Picture and label to latent: the forward pass, from the middle of each grey level."""
+
+    def __init__(self, model: nn.Module, levels: int) -> None:
+        super().__init__()
+        self.model, self.levels = model, levels
+
+    def forward(self, image: Tensor, label: Tensor) -> tuple[Tensor, ...]:
+        z, _ = cast(ConditionalFlow, self.model)((level_of(image, self.levels) + 0.5) / self.levels, label)
+        return z, finite(z)
+
+
+def level_of(image: Tensor, levels: int) -> Tensor:
+    """Grey levels 0 … levels-1 of values in 0..1."""
+    return torch.floor(image * levels).clamp(0, levels - 1)
+
+
 class Score(nn.Module):
     """Log-likelihood of a picture's grey levels k, made continuous as v = (k + u) / levels (Theis et al. 2016).
 
@@ -74,7 +105,7 @@ class Score(nn.Module):
         self.model, self.levels = model, levels
 
     def forward(self, image: Tensor, dequantisation: Tensor, label: Tensor) -> tuple[Tensor, ...]:
-        level = torch.floor(image * self.levels).clamp(0, self.levels - 1)
+        level = level_of(image, self.levels)
         z, log_det = cast(ConditionalFlow, self.model)((level + dequantisation) / self.levels, label)
         density = log_det - 0.5 * (z.square() + math.log(2.0 * math.pi)).flatten(1).sum(1)
         pixels = math.prod(image.shape[1:])
@@ -115,11 +146,14 @@ def flow(
         description="Normalizing flow, with exact likelihood.",
         graphs={
             "generate": generate_graph(model, image, latent, classes),
+            "encode": encode_graph(model, image, latent, classes, levels),
             "score": score_graph(model, image, classes, levels),
+            "blend": blend_graph(latent),
+            "cross": cross_graph(latent),
         },
-        operations=operations(image, classes, levels, temperature),
+        operations=operations(image, classes, levels, temperature) | latent_operations(image, latent, classes),
         sample=SAMPLE,
-        golden=golden(examples_or_drawn(examples, image, classes), classes),
+        golden=golden(examples_or_drawn(examples, image, classes), latent, classes),
         preview=sheet(classes),
         preview_columns=classes,
     )
@@ -164,6 +198,17 @@ def generate_graph(model: nn.Module, image: tuple[int, int, int], latent: tuple[
     )
 
 
+def encode_graph(
+    model: nn.Module, image: tuple[int, int, int], latent: tuple[int, ...], classes: int, levels: int
+) -> StepGraph:
+    return StepGraph(
+        module=Encode(model, levels),
+        inputs={"image": GraphInput(dtype="float32", shape=image, role="input"), "label": label_input()},
+        outputs={"encoded": GraphOutput(dtype="float32", shape=latent, role="output"), "ok": ok_output()},
+        ranges={"image": SAMPLE.range, "label": (0, classes - 1)},
+    )
+
+
 def score_graph(model: nn.Module, image: tuple[int, int, int], classes: int, levels: int) -> StepGraph:
     drawn = Noise(distribution="uniform", stream=EXTRA_STREAM)
     return StepGraph(
@@ -193,11 +238,7 @@ def operations(image: tuple[int, int, int], classes: int, levels: int, temperatu
         ),
         "score": Operation(
             description="Log-likelihood of a picture given its class.",
-            inputs={
-                "image": Input(
-                    kind="image", dtype="float32", shape=image, minimum=0.0, maximum=1.0, description="the picture"
-                )
-            },
+            inputs={"image": picture(image)},
             params={"label": true_label_param(classes)},
             stages=(Stage(graph="score"),),
             outputs={
@@ -210,11 +251,51 @@ def operations(image: tuple[int, int, int], classes: int, levels: int, temperatu
     }
 
 
-def golden(examples: Examples, classes: int) -> tuple[Request, ...]:
+def picture(image: tuple[int, int, int]) -> Input:
+    return Input(kind="image", dtype="float32", shape=image, minimum=0.0, maximum=1.0, description="the picture")
+
+
+def latent_operations(image: tuple[int, int, int], latent: tuple[int, ...], classes: int) -> dict[str, Operation]:
+    """encode and decode, which undo each other, and what is made of latents between."""
+    given, label = picture(image), {"label": true_label_param(classes)}
+    output = Output(dtype="float32", shape=image, kind="image")
+    decode = Stage(graph="generate", bind=FIXED | {"latent": "latent"})
+
+    def encode(name: str) -> Stage:
+        return Stage(graph="encode", bind={"image": name, "encoded": f"{name}_latent"})
+
+    return {
+        "encode": Operation(
+            description="The latent of a picture.",
+            inputs={"image": given},
+            params=label,
+            stages=(Stage(graph="encode"),),
+            outputs={"latent": Output(dtype="float32", shape=latent, kind="tensor", value="encoded")},
+        ),
+        "decode": Operation(
+            description="The picture of a latent.",
+            inputs={"latent": Input(kind="tensor", dtype="float32", shape=latent, description="as encode gives it")},
+            params=label,
+            state={"place": State(dtype="float32", shape=latent, init="input", input="latent")},
+            stages=(Stage(graph="generate", bind=FIXED | {"latent": "place"}),),
+            outputs={"image": output},
+        ),
+        **of_inputs("image", given, output, latent, label, encode, decode),
+    }
+
+
+def golden(examples: Examples, latent: tuple[int, ...], classes: int) -> tuple[Request, ...]:
     one, two = ({"label": int(label)} for label in examples.labels[:2])
+    first, second = examples.images[:2]
+    ends, ramp = {"first": first, "second": second}, torch.linspace(-1.0, 1.0, math.prod(latent)).reshape(latent)
     return (
         Request("generate_label", "generate", 1, 0, {"label": classes - 1}),
         Request("generate_any", "generate", 2, 3, {"temperature": 0.7}),
-        Request("score_first", "score", 4, 0, one, {"image": examples.images[0]}),
-        Request("score_second", "score", 5, 2, two, {"image": examples.images[1]}),
+        Request("score_first", "score", 4, 0, one, {"image": first}),
+        Request("score_second", "score", 5, 2, two, {"image": second}),
+        Request("encode_first", "encode", 0, 0, one, {"image": first}),
+        Request("decode_ramp", "decode", 0, 0, two, {"latent": ramp.numpy()}),
+        Request("interpolate_third", "interpolate", 0, 1, {**one, "frames": 4}, ends),
+        Request("vary_near", "vary", 6, 0, {**one, "strength": 0.4}, {"image": first}),
+        Request("cross_half", "cross", 7, 1, one, {"image": first, "other": second}),
     )

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from brood.protocol.manifest import Schedule
 from brood_export.families.base import (
-    LATENT_STREAM,
     SHEET_ROWS,
     Examples,
     ExportSpec,
@@ -24,9 +23,10 @@ from brood_export.families.base import (
     examples_or_drawn,
     sheet,
 )
+from brood_export.families.blend import blend_graph
 from brood_export.families.denoiser import check_denoiser, graphs, space_of
-from brood_export.families.denoiser_words import GOLDEN_STEPS, Defaults, golden, only, operations
-from brood_export.families.original import Denoiser, completed, drawn, guidances, remaining, wanted_label
+from brood_export.families.denoiser_words import GOLDEN_STEPS, Defaults, golden, interpolate, only, operations
+from brood_export.families.original import Denoiser, completed, first_noise, guidances, remaining, wanted_label
 from brood_export.families.textbook import Floats
 from brood_export.families.unlabelled import labels_optional
 
@@ -63,7 +63,7 @@ class Straight:
         kept = remaining(list(range(steps)), request)
         sigma = np.append(self.shifted(1.0 - np.array(kept) / steps), 0.0)
         guidance = guidances(len(kept), request)
-        x = drawn("normal", request, LATENT_STREAM, 0, space.shape)
+        x = first_noise(request, space.shape)
         if "strength" in request.params:
             x = (1.0 - sigma[0]) * request.inputs[space.output].astype(np.float64) + sigma[0] * x
         for k, (level, to) in enumerate(pairwise(sigma)):
@@ -121,12 +121,13 @@ def flow_matching(
     numbers = {"train_steps": float(TIMESTEPS), "clip": extent, "shift": shift}
     schedule = Schedule(kind="flow", numbers=numbers, words={"spacing": "trailing"})
     offered = operations(space, schedule, Defaults(steps, guidance))
+    offered["interpolate"] = interpolate(space, offered["generate"])
     wished = golden(space, examples_or_drawn(examples, shape, classes, space.range), GOLDEN_STEPS)
     return ExportSpec(
         family="flow-matching",
         domain="continuous",
         description="Flow-matching model, followed by Euler's method, with classifier-free guidance.",
-        graphs=graphs(network, space),
+        graphs=graphs(network, space) | {"blend": blend_graph(space.shape)},
         operations=offered,
         schedule=schedule,
         sample=space.medium.sample,

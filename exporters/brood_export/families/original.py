@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -48,13 +48,13 @@ class Denoiser:
         sampler = SAMPLERS[str(request.params["sampler"])]
         x = self.beginning(request, path, whole=sampler not in EXPLODING)
         if sampler is ddim:
-            sampler = partial(ddim, eta=float(request.params["eta"]))
+            sampler = partial(ddim, eta=float(request.params.get("eta", 0.0)))
         made = sampler(estimate, x, path, draw)
         return {self.space.output: made.astype(np.float32), "label": np.asarray(label, np.int64)}
 
     def beginning(self, request: Request, path: Path, *, whole: bool) -> Floats:
         """The first x: noise (`whole`: of variance 1, else of the first level's), or the given sample with noise."""
-        latent = drawn("normal", request, LATENT_STREAM, 0, self.space.shape)
+        latent = first_noise(request, self.space.shape)
         if "strength" in request.params:
             given = request.inputs[self.space.output].astype(np.float64)
             return float(path.alpha[0]) * given + float(path.sigma[0]) * latent
@@ -82,10 +82,27 @@ def drawn(distribution: Distribution, request: Request, stream: int, step: int, 
     return values.astype(np.float64)
 
 
+def first_noise(request: Request, shape: tuple[int, ...]) -> Floats:
+    """The noise that a run begins with; between two samples, that on the arc between theirs (Shoemake 1985)."""
+    if "frames" not in request.params:
+        return drawn("normal", request, LATENT_STREAM, 0, shape)
+    end = replace(request, seed=int(request.params["seed_to"]), index=int(request.params["index_to"]))
+    a, b = (drawn("normal", one, LATENT_STREAM, 0, shape) for one in (beginning_of(request), end))
+    weight = request.index / (int(request.params["frames"]) - 1)
+    angle = math.acos(float(np.vdot(a, b)) / float(np.linalg.norm(a) * np.linalg.norm(b)))
+    between: Floats = (math.sin((1.0 - weight) * angle) * a + math.sin(weight * angle) * b) / math.sin(angle)
+    return between
+
+
+def beginning_of(request: Request) -> Request:
+    """The sample at the beginning, of a request for one between two; else the request."""
+    return replace(request, index=int(request.params.get("index_from", request.index)))
+
+
 def wanted_label(request: Request, classes: int) -> int:
     """The class to make; of -1, one drawn."""
     label = int(request.params["label"])
-    uniform = float(drawn("uniform", request, LABEL_STREAM, 0, ()))
+    uniform = float(drawn("uniform", beginning_of(request), LABEL_STREAM, 0, ()))
     return min(int(uniform * classes), classes - 1) if label < 0 else label
 
 

@@ -46,6 +46,7 @@ from brood_export.families.base import (
     require,
     sheet,
     tried,
+    true_label_param,
 )
 from brood_export.families.unlabelled import Unlabelled, without_labels
 
@@ -113,6 +114,22 @@ class Step(nn.Module):
         return torch.where(position < given, 1.0, (edges - pixel_noise[:, None]).abs().amin(1))
 
 
+class Tell(nn.Module):
+    """One pixel of a given picture: how likely its level was, added to that of those before it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, canvas: Tensor, h: Tensor, c: Tensor, total: Tensor, position: Tensor, label: Tensor
+    ) -> tuple[Tensor, ...]:
+        levels = canvas.flatten(1).to(torch.int64)
+        logits, h, c = cast(PixelCell, self.model).cell(levels, h, c, position, label)
+        seen = levels.gather(1, position[:, None])
+        return h, c, total + torch.log_softmax(logits, -1).gather(1, seen)[:, 0], finite(logits)
+
+
 def distribution(logits: Tensor, temperature: Tensor) -> Tensor:
     """Distribution function [rows, levels] of softmax(logits / temperature); `temperature` [rows] above 0."""
     return torch.softmax(logits / temperature[:, None], -1).cumsum(-1)
@@ -165,7 +182,7 @@ def spec_of(model: nn.Module, examples: Examples | None) -> ExportSpec:
         family="pixelrnn",
         domain="discrete",
         description="Two-dimensional recurrent network, one pixel at a time.",
-        graphs={"step": step_graph(model, facts)},
+        graphs={"step": step_graph(model, facts), "tell": tell_graph(model, facts)},
         operations=operations(facts),
         schedule=Schedule(kind="raster", numbers={"count": facts.side**2}),
         sample=Sample(range=(0.0, facts.levels - 1.0)),
@@ -227,6 +244,50 @@ def step_graph(model: nn.Module, facts: PixelCell) -> StepGraph:
     )
 
 
+def tell_graph(model: nn.Module, facts: PixelCell) -> StepGraph:
+    picture, cells = (1, facts.side, facts.side), (facts.side, facts.hidden)
+    given, made = {"dtype": "float32", "shape": cells, "role": "state"}, GraphOutput(dtype="float32", role="state")
+    return StepGraph(
+        module=Tell(model),
+        inputs={
+            "canvas": GraphInput(dtype="uint8", shape=picture, role="input"),
+            "h": GraphInput.model_validate(given),
+            "c": GraphInput.model_validate(given),
+            "total": GraphInput(dtype="float32", role="state"),
+            "position": GraphInput(dtype="int64", role="schedule"),
+            "label": label_input(),
+        },
+        outputs={
+            "next_h": GraphOutput.model_validate(given),
+            "next_c": GraphOutput.model_validate(given),
+            "next_total": made,
+            "ok": ok_output(),
+        },
+        ranges={
+            "canvas": (0, facts.levels - 1),
+            "h": (-1.0, 1.0),
+            "c": (-2.0, 2.0),
+            "total": (-100.0, 0.0),
+            "position": (0, facts.side**2 - 1),
+            "label": (0, facts.labels - 1),
+        },
+    )
+
+
+def score(facts: PixelCell, given: Input, cells: State) -> Operation:
+    """Σ log p(level | those before it), pixel by pixel."""
+    bound: dict[str, str | float] = {"canvas": "image", "next_h": "h", "next_c": "c", "next_total": "total"}
+    text = "of all levels of the picture, in nats"
+    return Operation(
+        description="Log-likelihood of a picture, each pixel given those before it.",
+        inputs={"image": given},
+        params={"label": true_label_param(facts.labels)},
+        state={"h": cells, "c": cells, "total": State(dtype="float32", init="zeros")},
+        stages=(Stage(graph="tell", repeat="schedule", bind=bound),),
+        outputs={"log_likelihood": Output(dtype="float32", kind="scalar", value="total", description=text)},
+    )
+
+
 def operations(facts: PixelCell) -> dict[str, Operation]:
     picture, cells = (1, facts.side, facts.side), State(dtype="float32", shape=(facts.side, facts.hidden), init="zeros")
     label_state = State(dtype="float32", init="noise", noise=label_noise())
@@ -239,6 +300,14 @@ def operations(facts: PixelCell) -> dict[str, Operation]:
         description=f"grey levels 0 to {facts.levels - 1}",
     )
     outputs = {"image": image, "label": made_label()}
+    given = Input(
+        kind="image",
+        dtype="uint8",
+        shape=picture,
+        minimum=0,
+        maximum=facts.levels - 1,
+        description=f"grey levels 0 to {facts.levels - 1}",
+    )
     return {
         "generate": Operation(
             description="Draw pictures pixel by pixel, in reading order.",
@@ -254,16 +323,7 @@ def operations(facts: PixelCell) -> dict[str, Operation]:
         ),
         "complete": Operation(
             description="Keep the first pixels of a picture, in reading order, and draw the rest.",
-            inputs={
-                "image": Input(
-                    kind="image",
-                    dtype="uint8",
-                    shape=picture,
-                    minimum=0,
-                    maximum=facts.levels - 1,
-                    description=f"grey levels 0 to {facts.levels - 1}",
-                )
-            },
+            inputs={"image": given},
             params=params | {"given": given_param(facts)},
             state={
                 "canvas": State(dtype="uint8", shape=picture, init="input", input="image"),
@@ -274,6 +334,7 @@ def operations(facts: PixelCell) -> dict[str, Operation]:
             stages=(Stage(graph="step", repeat="schedule", bind=CARRIED),),
             outputs=outputs,
         ),
+        "score": score(facts, given, cells),
     }
 
 
@@ -302,4 +363,5 @@ def golden(facts: PixelCell, examples: Examples) -> tuple[Request, ...]:
         Request("generate_any", "generate", 2, 3, {"temperature": 0.8}),
         Request("complete_half", "complete", 3, 0, {"label": one}, {"image": first}),
         Request("complete_little", "complete", 4, 1, {"label": two, "given": facts.side * 3 + 1}, {"image": second}),
+        Request("score_first", "score", 0, 0, {"label": one}, {"image": first}),
     )

@@ -20,6 +20,7 @@ class Machine(Protocol):
     visible_bias: Tensor  # [V]: pixels, then the label one-hot
     hidden_bias: Tensor  # [H]
     labels: int
+    weight: Tensor  # [V, H]; where it has one, pictures can be scored
 
     def sweep(
         self, v: Tensor, temperature: Tensor, uniform: Tensor, mask: Tensor, known: Tensor
@@ -64,6 +65,19 @@ class Sweep(Clamped):
         for_visible, for_hidden = unit_noise[:, : mean.shape[1]], unit_noise[:, mean.shape[1] :]
         every = torch.ones_like(hidden) > 0.5
         return torch.minimum(nearest(for_visible, mean, mask < 0.5), nearest(for_hidden, hidden, every))
+
+
+class FreeEnergy(Clamped):
+    """F(v) = -b'v - Σ softplus(W'v + c) of a picture's pixels, as units, and its label: p(v) ∝ exp(-F(v))."""
+
+    text = "free energy of the picture and its label: -log p, up to a constant"
+
+    def forward(self, image: Tensor, label: Tensor) -> tuple[Tensor, ...]:
+        machine = cast(Machine, self.model)
+        _, v = self.clamps(label, image, image)
+        hidden = nn.functional.softplus(v @ machine.weight + machine.hidden_bias).sum(1)
+        energy = -(v @ machine.visible_bias) - hidden
+        return energy, finite(energy)
 
 
 def restricted(model: nn.Module) -> nn.Module:
@@ -115,4 +129,6 @@ def rbm(
     walk = Walk(image, machine.labels, visible, visible + len(machine.hidden_bias), steps, start, hold)
     description = "Restricted Boltzmann machine, annealed block Gibbs sampling with clamped label units."
     sweep = Sweep(model, walk)
-    return annealed("rbm", description, sweep_graph(sweep, sweep.margin, walk), walk, examples)
+    known = getattr(getattr(model, "weight", None), "shape", None) == (visible, len(machine.hidden_bias))
+    score = FreeEnergy(model, walk) if known else None
+    return annealed("rbm", description, sweep_graph(sweep, sweep.margin, walk), walk, examples, score)

@@ -11,7 +11,6 @@ import math
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -52,8 +51,10 @@ from brood_export.families.base import (
     tried,
     true_label_param,
 )
-from brood_export.families.blend import blend_graph, weight_input
+from brood_export.families.blend import blend_graph
+from brood_export.families.cross import cross_graph
 from brood_export.families.medium import Medium, medium_of
+from brood_export.families.relatives import of_inputs
 from brood_export.families.unlabelled import labels_optional
 
 # A decoder call with a given latent and label draws nothing.
@@ -122,6 +123,18 @@ class Decode(nn.Module):
         return cast(LearnedPrior, self.model).from_noise(noise, label) if hasattr(self.model, "from_noise") else noise
 
 
+class Prior(nn.Module):
+    """Standard normal noise and label to a latent of the learned prior."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, fresh: Tensor, label: Tensor) -> tuple[Tensor, ...]:
+        drawn = cast(LearnedPrior, self.model).from_noise(fresh, label)
+        return drawn, finite(drawn)
+
+
 @labels_optional
 def vae(
     model: nn.Module,
@@ -161,16 +174,20 @@ def vae(
     if row_shape(made) != image:
         raise Misfit(f"{called(model)}.decode gives {list(row_shape(made))} a row; allowed: image {list(image)}")
     coded = Coded(image, latent, classes, value_range, medium_of(image, value_range, sample_rate_hz, fps))
+    graphs = {
+        "encode": encode_graph(model, coded),
+        "decode": decode_graph(model, coded),
+        "blend": blend_graph(latent),
+        "cross": cross_graph(latent),
+    }
+    if hasattr(model, "from_noise"):
+        graphs["prior"] = prior_graph(model, coded)
     return ExportSpec(
         family="vae",
         domain="continuous",
         description="Variational autoencoder.",
-        graphs={
-            "encode": encode_graph(model, coded),
-            "decode": decode_graph(model, coded),
-            "blend": blend_graph(latent),
-        },
-        operations=operations(coded),
+        graphs=graphs,
+        operations=operations(coded) | relatives(coded, learned="prior" in graphs),
         sample=coded.medium.sample,
         golden=golden(coded, examples_or_drawn(examples, image, classes, value_range)),
         preview=sheet(classes) if coded.medium.sample else (),
@@ -209,6 +226,15 @@ def decode_graph(model: nn.Module, coded: Coded) -> StepGraph:
             "label": (-1, coded.classes - 1),
             "temperature": (0.0, 1.5),
         },
+    )
+
+
+def prior_graph(model: nn.Module, coded: Coded) -> StepGraph:
+    return StepGraph(
+        module=Prior(model),
+        inputs={"fresh": GraphInput(dtype="float32", shape=coded.latent, role="input"), "label": label_input()},
+        outputs={"drawn": GraphOutput(dtype="float32", shape=coded.latent, role="output"), "ok": ok_output()},
+        ranges={"fresh": (-3.0, 3.0), "label": (0, coded.classes - 1)},
     )
 
 
@@ -253,7 +279,6 @@ def operations(coded: Coded) -> dict[str, Operation]:
             stages=(Stage(graph="encode", bind={"mean": "latent"}), decode),
             outputs=made,
         ),
-        "interpolate": interpolate(coded),
     }
 
 
@@ -267,21 +292,21 @@ def given_input(coded: Coded) -> Input:
     return Input(kind=kind, dtype="float32", shape=coded.shape, minimum=low, maximum=high, description=text)
 
 
-def interpolate(coded: Coded) -> Operation:
-    """Between two of one class: both are encoded, and the latent between them is decoded."""
-    described, given = State(dtype="float32", shape=coded.latent, init="zeros"), given_input(coded)
-    return Operation(
-        description="What lies between two others, along the arc between their latents.",
-        inputs={"first": given, "second": given, "weight": weight_input()},
-        params={"label": true_label_param(coded.classes)},
-        state={"one": described, "other": described, "latent": described},
-        stages=(
-            Stage(graph="encode", bind={coded.word: "first", "mean": "one"}),
-            Stage(graph="encode", bind={coded.word: "second", "mean": "other"}),
-            Stage(graph="blend", bind={"first": "one", "second": "other", "blended": "latent"}),
-            Stage(graph="decode", bind=FIXED),
-        ),
-        outputs={coded.word: made_output(coded)},
+def relatives(coded: Coded, *, learned: bool) -> dict[str, Operation]:
+    """interpolate, vary and cross: samples of one class are encoded, and what is made of their latents is decoded."""
+
+    def encode(name: str) -> Stage:
+        return Stage(graph="encode", bind={coded.word: name, "mean": f"{name}_latent"})
+
+    return of_inputs(
+        coded.word,
+        given_input(coded),
+        made_output(coded),
+        coded.latent,
+        {"label": true_label_param(coded.classes)},
+        encode,
+        Stage(graph="decode", bind=FIXED | {"latent": "latent"}),
+        (Stage(graph="prior", bind={"drawn": "fresh"}),) if learned else (),
     )
 
 
@@ -299,6 +324,8 @@ def golden(coded: Coded, examples: Examples) -> tuple[Request, ...]:
         Request("decode_fall", "decode", 0, 0, two, {"latent": -ramp}),
         Request("reconstruct_first", "reconstruct", 0, 0, one, {coded.word: first}),
         Request("reconstruct_second", "reconstruct", 0, 0, two, {coded.word: second}),
-        Request("interpolate_third", "interpolate", 0, 0, one, {**ends, "weight": np.array(1 / 3, np.float32)}),
-        Request("interpolate_end", "interpolate", 0, 0, two, {**ends, "weight": np.array(1.0, np.float32)}),
+        Request("interpolate_third", "interpolate", 0, 1, {**one, "frames": 4}, ends),
+        Request("interpolate_end", "interpolate", 0, 3, {**two, "frames": 4}, ends),
+        Request("vary_near", "vary", 6, 0, {**one, "strength": 0.4}, {coded.word: first}),
+        Request("cross_half", "cross", 7, 1, one, {coded.word: first, "other": second}),
     )

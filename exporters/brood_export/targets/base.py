@@ -15,6 +15,7 @@ from torch import Tensor
 from brood.protocol.manifest import GraphInput
 from brood.sampling.noise import noise
 from brood_export.families.base import Ranges, StepGraph
+from brood_export.limits import FLOAT32, Limits
 
 EXAMPLE_ROWS = 3  # at least two: exporters take a single row for a constant
 
@@ -27,6 +28,7 @@ class Target:
     suffix: str
     export: Callable[[StepGraph, Path], None]  # writes the graph to the path
     provenance: Callable[[], dict[str, str]]  # versions of the software that writes it
+    limits: Limits = FLOAT32  # how far it may be from the original
 
 
 def draw_inputs(graph: StepGraph, rows: int, *, seed: int) -> dict[str, NDArray[np.generic]]:

@@ -16,13 +16,18 @@ from pathlib import Path
 import onnx
 import torch
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+from torch import nn
 
 from brood_export.blame import line_of, reason, root
 from brood_export.errors import NotExportable, StaticRows
 from brood_export.families.base import StepGraph
+from brood_export.limits import FLOAT16
 from brood_export.targets.base import Target, example
+from brood_export.targets.folding import folded
+from brood_export.targets.half import halved
 
 OPSET = 20
+INVERSES = "linalg"  # in the names of operations that ONNX lacks: of weights alone, they are constants
 ROWS = "rows"
 Noted = GraphProto | NodeProto | TensorProto | ValueInfoProto
 
@@ -34,33 +39,56 @@ def export_onnx(graph: StepGraph, path: Path) -> None:
         StaticRows: an input or output has lost its rows axis.
         NotExportable: torch cannot export the module.
     """
-    rows = torch.export.Dim(ROWS, min=1, max=2**16)
+    write(converted(graph, path.stem), path)
+
+
+def export_onnx_half(graph: StepGraph, path: Path) -> None:
+    """Write a graph whose network computes in float16; raises as `export_onnx` does."""
+    write(halved(converted(graph, path.stem)), path)
+
+
+def converted(graph: StepGraph, name: str) -> ModelProto:
+    """The graph in ONNX, with the exporter's notes."""
+    module = graph.source.eval()
     with quiet():
         try:
-            program = torch.onnx.export(
-                graph.source.eval(),
-                example(graph),
-                input_names=list(graph.inputs),
-                output_names=list(graph.outputs),
-                dynamic_shapes=rows_of(graph, rows),
-                opset_version=OPSET,
-                dynamo=True,
-                verbose=False,
-            )
+            try:
+                return _exported(graph, module)
+            except torch.onnx.OnnxExporterError as error:
+                if INVERSES not in str(root(error)):
+                    raise
+            return _exported(graph, folded(module, example(graph), rows_of(module, graph)))
         except torch.onnx.OnnxExporterError as error:
-            raise complaint(error, path.stem) from error
+            raise complaint(error, name) from error
+
+
+def _exported(graph: StepGraph, module: nn.Module) -> ModelProto:
+    program = torch.onnx.export(
+        module,
+        example(graph),
+        input_names=list(graph.inputs),
+        output_names=list(graph.outputs),
+        dynamic_shapes=rows_of(module, graph),
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
     assert program is not None
-    model = program.model_proto
+    return program.model_proto
+
+
+def write(model: ModelProto, path: Path) -> None:
+    """Write a model without notes, if its rows are open."""
     strip(model)
     check_rows(model)
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def rows_of(graph: StepGraph, rows: object) -> tuple[object, ...]:
+def rows_of(module: nn.Module, graph: StepGraph) -> tuple[object, ...]:
     """Which axis of every input is free, in the structure of the module's arguments."""
-    axes = tuple({0: rows} for _ in graph.inputs)
-    parameters = inspect.signature(graph.source.forward).parameters.values()
+    axes = tuple({0: torch.export.Dim(ROWS, min=1, max=2**16)} for _ in graph.inputs)
+    parameters = inspect.signature(module.forward).parameters.values()
     return (axes,) if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters) else axes
 
 
@@ -119,4 +147,9 @@ def versions() -> dict[str, str]:
     return {"onnx": onnx.__version__, "onnx_opset": str(OPSET)}
 
 
+def half_versions() -> dict[str, str]:
+    return {**versions(), "precision": "float16"}
+
+
 ONNX = Target("onnx", ".onnx", export_onnx, versions)
+ONNX_HALF = Target("onnx", ".onnx", export_onnx_half, half_versions, FLOAT16)

@@ -15,7 +15,7 @@ from torch.export import ExportedProgram
 
 from brood_export.families.base import StepGraph
 from brood_export.targets.base import Target, example
-from brood_export.targets.onnx import ROWS, complaint, quiet, rows_of
+from brood_export.targets.onnx import complaint, quiet, rows_of
 
 COMPILERS = ("g++", "clang++")
 NOTES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn")  # of a node; hold paths of this machine
@@ -43,10 +43,10 @@ def export_pt2(graph: StepGraph, path: Path) -> None:
 
 def exported(graph: StepGraph, name: str) -> ExportedProgram:
     """The program of a graph, for any number of rows, without notes about its source."""
-    rows = torch.export.Dim(ROWS, min=1, max=2**16)
+    module = graph.source.eval()
     with quiet(), torch.no_grad():
         try:
-            program = torch.export.export(graph.source.eval(), example(graph), dynamic_shapes=rows_of(graph, rows))
+            program = torch.export.export(module, example(graph), dynamic_shapes=rows_of(module, graph))
         except Exception as error:  # torch has no base of what can go wrong here
             raise complaint(error, name) from error
     for module in program.graph_module.modules():

@@ -13,6 +13,7 @@ from brood.dataplane.naming import listed, unknown
 from brood.dataplane.params import check_params
 from brood.media.decode import decode_input
 from brood.media.formats import check_format
+from brood.program.initial import FRAMES
 from brood.program.shared import shared_inputs
 from brood.protocol.errors import InvalidArgument, invalid
 from brood.protocol.manifest import Input, Manifest, Operation, Scalar
@@ -51,6 +52,7 @@ def check(request: GenerateRequest, manifest: Manifest, operation: Operation, li
     check_format(operation, request.output.format, f"{manifest.name} {request.operation}")
     _check_input_names(operation.inputs, request.inputs)
     params = check_params(operation.params, request.params)
+    _check_frames(request, operation, params)
     if any(stage.repeat == "schedule" for stage in operation.stages):
         make_schedule(manifest.schedule, params)  # parameters that are fine one by one may not make a schedule together
     return Checked(request, manifest, operation, params)
@@ -106,6 +108,16 @@ def _check_n(request: GenerateRequest, operation: Operation, limits: Limits) -> 
         raise invalid("n", request.n, f"1 ≤ n ≤ {most}")
     if request.index + request.n > INDEX_LIMIT:
         raise invalid("index", request.index, f"0 ≤ index ≤ {INDEX_LIMIT - request.n} (index + n ≤ 2^53)")
+
+
+def _check_frames(request: GenerateRequest, operation: Operation, params: Mapping[str, Scalar]) -> None:
+    """A sample that is one of so many frames has its place among them."""
+    if not any(state.init == "frame" for state in operation.state.values()):
+        return
+    frames, last = int(params[FRAMES]), request.index + request.n
+    if last > frames:
+        text = f"params.{FRAMES}: {frames} is not allowed; allowed: at least index + n = {last}, one for each sample"
+        raise InvalidArgument(text, field=f"params.{FRAMES}")
 
 
 def _check_input_names(declared: Mapping[str, Input], given: Mapping[str, InputValue]) -> None:

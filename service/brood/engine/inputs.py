@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from brood.engine.rows import NoiseBuffer, Row
 from brood.program import Constant, FromInput, FromNoise, FromParam, FromSchedule, FromState
 from brood.program.compile import Feed, Program, ProgramStage
-from brood.program.initial import mixed
+from brood.program.initial import frame, mixed, seed_and_index
 from brood.protocol.manifest import Noise, State
 from brood.sampling.noise import TRANSFORMS, NoiseStream
 
@@ -83,8 +83,9 @@ def draw(lacks: Iterable[Lack]) -> None:
 
 def _raw(lack: Lack) -> np.ndarray:
     row, noise = lack.row, lack.noise
-    seed = row.job.generation.seed
-    stream = NoiseStream(seed=seed, stream=noise.stream, index=row.index, count=lack.count, step=lack.step)
+    order = row.job.generation
+    seed, index = seed_and_index(noise, order.seed, row.index, order.params)
+    stream = NoiseStream(seed=seed, stream=noise.stream, index=index, count=lack.count, step=lack.step)
     return stream.raw(lack.steps)
 
 
@@ -170,6 +171,8 @@ def initial_state(rows: Sequence[Row], program: Program) -> Mapping[str, Sequenc
 
 
 def _initial(row: Row, name: str, spec: State) -> np.ndarray:
+    if spec.init == "frame":
+        return frame(row.index, row.job.generation.params).astype(spec.dtype)
     if row.behind and row.job.common is not None and name in row.job.common:
         return row.job.common[name]
     given = None if spec.input is None else row.job.generation.inputs[spec.input][row.position]

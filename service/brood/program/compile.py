@@ -2,9 +2,10 @@
 
 A graph's tensor ``x`` of a stage is called ``bind.get("x", "x")`` in the operation. For inputs, the role says where to
 look it up: ``state`` among the operation's state, ``param`` among its parameters, ``input`` among its inputs,
-``schedule`` among the schedule's columns; ``noise`` carries its own source. ``input`` and ``param`` may also name a
-state (the result of an earlier stage) or be bound to a constant. An output goes to the state of its name if there is
-one, and else to the caller, if the operation has such an output. A preview's outputs are outputs of the operation.
+``schedule`` among the schedule's columns; ``noise`` carries its own source. ``input``, ``param`` and, where ``bind``
+names one, ``noise`` may also be a state (the result of an earlier stage) or a constant. An output goes to the state of
+its name if there is one, and else to the caller, if the operation has such an output. A preview's outputs are outputs
+of the operation.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from brood.program.initial import FRAMES
 from brood.program.shared import check_shared
 from brood.protocol.errors import BundleError
 from brood.protocol.manifest import FLAGS, Graph, GraphInput, Manifest, Noise, Operation, Preview, Scalar, Stage
@@ -135,6 +137,7 @@ def compile_program(manifest: Manifest, operation_name: str) -> Program:
     """
     operation = manifest.operations[operation_name]
     where = f"operations.{operation_name}"
+    _check_state(operation, where)
     if manifest.schedule is not None and manifest.schedule.kind not in COLUMNS:
         raise _lost("schedule.kind", manifest.schedule.kind, list(COLUMNS))
     stages = tuple(
@@ -149,6 +152,21 @@ def compile_program(manifest: Manifest, operation_name: str) -> Program:
         outputs.append((name, value, value in operation.state))
     shared, preview = check_shared(manifest, operation, where), _preview(manifest, operation, where)
     return Program(manifest, operation_name, operation, stages, tuple(outputs), shared, preview)
+
+
+def _check_state(operation: Operation, where: str) -> None:
+    """Whether there are the parameters that first values are made of."""
+    for name, state in operation.state.items():
+        if state.noise is not None:
+            _check_noise(state.noise, operation, f"{where}.state.{name}")
+        if state.init == "frame" and FRAMES not in operation.params:
+            raise _lost(f"{where}.state.{name}.init", FRAMES, list(operation.params))
+
+
+def _check_noise(noise: Noise, operation: Operation, where: str) -> None:
+    for word, param in (("seed", noise.seed), ("index", noise.index)):
+        if param is not None and param not in operation.params:
+            raise _lost(f"{where}.noise.{word}", param, list(operation.params))
 
 
 def _stage(manifest: Manifest, operation: Operation, words: Stage, where: str) -> ProgramStage:
@@ -239,10 +257,11 @@ def _source(
     target = stage.bind.get(name, name)
     if not isinstance(target, str):
         return Constant(float(target))
-    if spec.noise is not None:
+    if spec.noise is not None and name not in stage.bind:
         columns = COLUMNS[manifest.schedule.kind] if manifest.schedule else ()
         if spec.noise.scale not in (None, *columns):
             raise _lost(f"graphs.*.inputs.{name}.noise.scale", str(spec.noise.scale), list(columns))
+        _check_noise(spec.noise, operation, f"graphs.*.inputs.{name}")
         return FromNoise(spec.noise)
     if spec.role == "schedule" and manifest.schedule and target in COLUMNS[manifest.schedule.kind]:
         return FromSchedule(target)
@@ -263,6 +282,8 @@ def readable(operation: Operation) -> list[str]:
 def _offered(manifest: Manifest, operation: Operation, role: str) -> list[str]:
     if role == "schedule":
         return list(COLUMNS[manifest.schedule.kind]) if manifest.schedule else []
+    if role == "noise":
+        return list(operation.state)
     return [*(operation.params if role == "param" else readable(operation)), *operation.state]
 
 

@@ -1,10 +1,15 @@
-"""The first value of a state that is mixed from noise and an input."""
+"""The first values of a row's state, and which seed and index its random numbers have."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from brood.protocol.manifest import Noise, Scalar
 from brood.sampling.schedules import Schedule
+
+FRAMES = "frames"  # the parameter that says of how many samples a row is one
 
 
 def mixed(schedule: Schedule, noise: np.ndarray, given: np.ndarray | None) -> np.ndarray:
@@ -18,3 +23,16 @@ def mixed(schedule: Schedule, noise: np.ndarray, given: np.ndarray | None) -> np
     i0, i1 = (np.float32(number) for number in schedule.init)
     drawn: np.ndarray = i1 * noise
     return drawn if given is None else i0 * given.astype(np.float32) + drawn
+
+
+def frame(index: int, params: Mapping[str, Scalar]) -> np.ndarray:
+    """index / (frames − 1), float64 []: 0 for the first of so many samples, 1 for the last."""
+    return np.asarray(index / (int(params[FRAMES]) - 1))
+
+
+def seed_and_index(noise: Noise, seed: int, index: int, params: Mapping[str, Scalar]) -> tuple[int, int]:
+    """Those of a noise input: the row's own, unless the input names parameters in their place."""
+    return (
+        seed if noise.seed is None else int(params[noise.seed]),
+        index if noise.index is None else int(params[noise.index]),
+    )

@@ -24,7 +24,7 @@ from brood.program.compile import (
     Program,
     ProgramStage,
 )
-from brood.program.initial import mixed
+from brood.program.initial import frame, mixed, seed_and_index
 from brood.protocol.errors import RowFailed, RuntimeFailed
 from brood.protocol.manifest import Noise, Scalar, State
 from brood.runtimes.base import LoadedGraph
@@ -44,6 +44,8 @@ class _Row:
         self.lengths: dict[str, int] = {}  # of states that grow
 
     def _initial(self, spec: State) -> np.ndarray:
+        if spec.init == "frame":
+            return frame(self.index, self.params).astype(spec.dtype)
         drawn = None if spec.noise is None else self._noise(spec.noise, spec.shape, 0)
         given = None if spec.input is None else self.inputs[spec.input]
         if spec.init == "mix" and drawn is not None:
@@ -52,7 +54,8 @@ class _Row:
         return found.astype(spec.dtype)
 
     def _noise(self, spec: Noise, shape: tuple[int, ...], step: int) -> np.ndarray:
-        return noise(spec.distribution, seed=self.seed, stream=spec.stream, index=self.index, step=step, shape=shape)
+        seed, index = seed_and_index(spec, self.seed, self.index, self.params)
+        return noise(spec.distribution, seed=seed, stream=spec.stream, index=index, step=step, shape=shape)
 
     def value(self, feed: Feed, step: int) -> np.ndarray:
         """The value of one graph input, ``[1, *shape]``."""

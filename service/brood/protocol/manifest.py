@@ -71,6 +71,8 @@ class Noise(Words):
 
     distribution: Literal["normal", "uniform"]
     stream: int = Field(ge=0, lt=2**32, description="fixed for a latent, the same in every operation")
+    seed: Identifier | None = Field(default=None, description="parameter in place of the request's seed")
+    index: Identifier | None = Field(default=None, description="parameter in place of the sample's index")
     scale: Identifier | None = Field(
         default=None, description="schedule column that the graph multiplies it by; where that is 0, so is the noise"
     )
@@ -200,12 +202,13 @@ class State(Words):
     """A tensor that a row carries from one graph call to the next.
 
     ``mix`` begins with i0·input + i1·noise (without an input: i1·noise), where (i0, i1) is what the row's schedule
-    says (`brood.sampling.schedules.Schedule.init`).
+    says (`brood.sampling.schedules.Schedule.init`). ``frame`` is one number, index / (frames − 1): where on its way
+    from 0 to 1 a sample stands that is one of as many as the parameter ``frames`` says.
     """
 
     dtype: DType
     shape: RowShape = ()
-    init: Literal["noise", "zeros", "input", "mix"]
+    init: Literal["noise", "zeros", "input", "mix", "frame"]
     noise: Noise | None = None
     input: TensorName | None = None
 

@@ -10,9 +10,10 @@ from brood.protocol.errors import BundleError
 from brood.protocol.manifest import Graph, GraphInput, GraphOutput
 from brood.runtimes.base import RuntimeOptions
 from brood.runtimes.device import parse_device
+from brood.runtimes.onnx_captured import OPTION, OnnxCapturedGraph
 from brood.runtimes.onnx_external import external_tensors
 from brood.runtimes.onnx_graph import DTYPES, OnnxDeviceGraph, OnnxGraph
-from brood.runtimes.onnx_session import Machine, open_session, this_machine
+from brood.runtimes.onnx_session import ON, Machine, open_session, this_machine
 
 
 class _Node(Protocol):
@@ -49,12 +50,12 @@ def load_on(machine: Machine, path: Path, spec: Graph, options: RuntimeOptions) 
     if not spec.inputs:
         raise BundleError(f"{path.name}: a graph without inputs cannot know how many rows to make")
     device = parse_device(options.device)
+    if not device.is_gpu:
+        return OnnxGraph(spec, session, placement)
+    if device.kind == "cuda" and options.provider_options.get(OPTION) in ON:
+        return OnnxCapturedGraph(machine.ort, spec, session, placement, "cuda", device.number)
     # TensorRT's tensors lie in the memory that CUDA's lie in, and have its name.
-    return (
-        OnnxDeviceGraph(spec, session, placement, "cuda", device.number)
-        if device.is_gpu
-        else OnnxGraph(spec, session, placement)
-    )
+    return OnnxDeviceGraph(spec, session, placement, "cuda", device.number)
 
 
 def _check_self_contained(path: Path, content: bytes) -> None:

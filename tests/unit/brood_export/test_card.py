@@ -1,6 +1,7 @@
 import pytest
 
 from brood_export.card import operations, write_card
+from brood_export.limits import FLOAT32
 from helpers.tiny_models import tiny_manifest, tiny_spec
 
 pytestmark = pytest.mark.export
@@ -20,6 +21,6 @@ def test_a_required_parameter_says_so() -> None:
 
 @pytest.mark.parametrize("pictured", [True, False])
 def test_a_sheet_is_shown_if_there_is_one(pictured: bool) -> None:
-    card = write_card(tiny_manifest(tiny_spec("gan")), (), "## Training\n\nlong\n", pictured=pictured)
+    card = write_card(tiny_manifest(tiny_spec("gan")), (), FLOAT32, "## Training\n\nlong\n", pictured=pictured)
     assert ("](preview.png)" in card) is pictured
     assert "\n\n## Training\n\nlong\n\n## Operations" in card

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.export
 FOREIGN: dict[str, tuple[type[nn.Module], str, str, dict[str, Any]]] = {
     "stylegan": (StyleGan, "gan", "torchscript", {"latent": 88, "value_range": (-1.0, 1.0)}),
     "vq": (VqDecoder, "gan", "onnx", {"latent": (4, 4, 4)}),
-    "glow": (Glow, "flow", "torchscript", {"image": (1, 8, 8)}),
+    "glow": (Glow, "flow", "onnx", {"image": (1, 8, 8)}),
     "wavenet": (WaveNet, "gan", "onnx", {"latent": 32, "classes": 3, "value_range": (-1.0, 1.0)}),
     "dit": (
         DiT,

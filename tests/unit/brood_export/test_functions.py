@@ -15,6 +15,7 @@ from brood.protocol.errors import BundleError
 from brood.protocol.manifest import Manifest
 from brood.runtimes.base import RuntimeOptions
 from brood.runtimes.load import load_graphs
+from brood.sampling.noise import noise
 from brood.store.files import read_manifest, write_manifest
 from brood.store.golden import GoldenRun, write_golden
 from brood.store.store import read_bundle
@@ -128,6 +129,21 @@ def test_weights_in_other_files_are_taken_in(tmp_path: Path) -> None:
     load_graphs(tmp_path / "store" / "dense" / "1", manifest, RuntimeOptions(threads=1))
 
 
+@pytest.mark.parametrize("place", ["../weights.bin", "/etc/hostname"])
+def test_weights_outside_of_the_folder_are_refused(tmp_path: Path, place: str) -> None:
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    source = written(folder / "graph.onnx", *dense(), external=True)
+    (folder / "weights.bin").rename(tmp_path / "weights.bin")
+    model = onnx.load(source, load_external_data=False)
+    [entry] = [entry for entry in model.graph.initializer[0].external_data if entry.key == "location"]
+    entry.value = place
+    source.write_bytes(model.SerializeToString())
+    with pytest.raises(NotImportable, match=r"graph.onnx: .*w.*(outside|\.\.|absolute|directory)"):
+        import_onnx(source, FunctionTitle("dense"), tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
 def test_weights_that_are_missing(tmp_path: Path) -> None:
     source = written(tmp_path / "graph.onnx", *dense(), external=True)
     (tmp_path / "weights.bin").unlink()
@@ -221,6 +237,36 @@ def test_what_cannot_be_served_is_refused_by_name(tmp_path: Path, parts: list[An
 def test_opsets_that_are_not_understood(tmp_path: Path, opset: int) -> None:
     with pytest.raises(NotImportable, match=rf"opset: {opset} is not allowed; allowed: 7 to|graph.onnx: .*opset"):
         imported(tmp_path, *dense(), opset=opset)
+
+
+def test_a_generator_draws_its_input_from_the_seed(tmp_path: Path) -> None:
+    nodes = [helper.make_node("MatMul", ["z", "w"], ["y"]), helper.make_node("Reshape", ["y", "s"], ["picture"])]
+    nodes.insert(
+        0, helper.make_node("Constant", [], ["s"], value=onnx.numpy_helper.from_array(np.array([-1, 1, 1, 2])))
+    )
+    source = written(
+        tmp_path / "g.onnx", nodes, [tensor("z", FLOAT, ["N", 3])], [tensor("picture", FLOAT, ["N", 1, 1, 2])]
+    )
+    arguments = ["import", str(source), "--name", "painter", "--out", str(tmp_path), "--generator"]
+    done = CliRunner().invoke(main, [*arguments, "--value-range", "-1", "1"])
+    assert done.exit_code == 0, done.output
+    manifest = read_bundle(tmp_path / "painter" / "1").manifest
+    assert manifest.sample is not None
+    assert manifest.sample.range == (-1.0, 1.0)
+    with brood.load("painter", models=str(tmp_path)) as model:
+        found = model.generate(n=3, seed=7).array
+    z = [noise("normal", seed=7, stream=0, index=index, step=0, shape=(3,)) for index in range(3)]
+    np.testing.assert_allclose(found.reshape(3, 2), np.stack(z) @ MATRIX, atol=1e-5)
+
+
+def test_a_generator_has_one_latent(tmp_path: Path) -> None:
+    node = helper.make_node("Add", ["a", "b"], ["y"])
+    inputs = [tensor("a", FLOAT, ["N", 3]), tensor("b", FLOAT, ["N", 3])]
+    source = written(tmp_path / "two.onnx", [node], inputs, [tensor("y", FLOAT, ["N", 3])])
+    words = r"inputs: a \(float32\), b \(float32\); allowed of a generator: one of float32, the latent"
+    with pytest.raises(NotImportable, match=words):
+        import_onnx(source, FunctionTitle("two"), tmp_path / "store", generator=True)
+    assert not (tmp_path / "store").exists()
 
 
 def test_sizes_of_axes_that_are_not_there(tmp_path: Path) -> None:

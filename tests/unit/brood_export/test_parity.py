@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from brood_export.limits import FLOAT32
 from brood_export.parity import Difference, compare, span_of, table, worst
 from brood_export.reference import EDGE
 
@@ -68,7 +69,7 @@ def test_the_range_includes_zero() -> None:
     [{}, {"psnr_db": None, "max_abs": 0.0}, {"whole": True, "max_abs": 0.0, "psnr_db": None}, {"excused": 3}],
 )
 def test_near_enough_is_no_complaint(changes: dict[str, object]) -> None:
-    assert difference(**changes).complaint() is None
+    assert difference(**changes).complaint(FLOAT32) is None
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_near_enough_is_no_complaint(changes: dict[str, object]) -> None:
     ],
 )
 def test_a_complaint_says_where_and_by_how_much(changes: dict[str, object], words: str) -> None:
-    assert words in (difference(**changes).complaint() or "")
+    assert words in (difference(**changes).complaint(FLOAT32) or "")
 
 
 def test_the_worst_of_several() -> None:

@@ -42,6 +42,10 @@ def test_it_holds_and_another_model_does_not(tmp_path: Path) -> None:
         "generate_label image",
         "generate_any image",
         "generate_truncated image",
+        "interpolate_half image",
+        "interpolate_end image",
+        "vary_near image",
+        "cross_half image",
     ]
     command = ["verify", str(right), "--graphs", str(wrong)]
     result = CliRunner().invoke(main, command)
