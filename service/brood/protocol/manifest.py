@@ -97,9 +97,8 @@ class GraphOutput(Words):
     """One output of a graph; its full shape is ``[rows, *shape]``.
 
     ``ok`` (bool, no further axes) tells whether the network's output was finite before any clamp. ``done`` (the same)
-    ends the stage for this row: the calls of it that are left are not made, what the call gave counts, and the next
-    stage follows, if there is one. ``append`` is one more slice of a state along ``axis`` (counted without the rows
-    axis), written behind those that are there.
+    ends the stage for this row: the calls of it that are left are not made, and the next stage follows. ``append`` is
+    one more slice of a state along ``axis`` (counted without the rows axis), written behind those that are there.
     """
 
     dtype: DType
