@@ -101,9 +101,11 @@ def _patient(needed: int, stats: ScalingStats) -> int:
 
 def needed_workers(stats: ScalingStats, config: ScalingConfig) -> int:
     """How many workers the work of this moment calls for, without any bounds; 0 if all has been idle long enough."""
+    if _idle(stats, config):  # their load may say otherwise: it is an average, which never comes down to nothing
+        return 0
     by_load = sum(worker.load for worker in stats.workers) / config.target_load
     by_backlog = sum(worker.backlog_s for worker in stats.workers) / config.target_backlog_s
-    return max(0 if _idle(stats, config) else 1, math.ceil(max(by_load, by_backlog) - ROUNDING))
+    return max(1, math.ceil(max(by_load, by_backlog) - ROUNDING))
 
 
 def _idle(stats: ScalingStats, config: ScalingConfig) -> bool:

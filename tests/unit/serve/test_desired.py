@@ -102,7 +102,7 @@ def test_the_last_worker_goes_only_when_idle_for_the_delay(moments: list[tuple[f
     for passed, works in moments:
         now += passed
         worked_at = now - passed / 2 if works else worked_at
-        worker = WorkerLoad(0.0, 0.0, now - worked_at)
+        worker = WorkerLoad(0.0, math.exp(worked_at - now), now - worked_at)  # an average is never quite over
         target, state = desired(ScalingStats(target, [worker] * target), state, TO_ZERO, now)
         assert (target == 0) == (now - worked_at >= TO_ZERO.idle_delay_s)
         if target == 0:
@@ -217,6 +217,7 @@ def test_single_moments(target: int, workers: list[WorkerLoad], wanted: int) -> 
 def test_silence_ends_nobody() -> None:
     assert at(2, [WorkerLoad(0.0, 0.0, 0.0)], silent=1) == 2
     assert at(1, [IDLE], TO_ZERO) == 0
+    assert at(1, [replace(IDLE, load=0.01)], TO_ZERO) == 0
     assert at(1, [IDLE], TO_ZERO, silent=1) == 1
     assert at(1, [IDLE], TO_ZERO, held=True) == 1
     assert at(1, [IDLE, replace(IDLE, idle_s=299.0)], TO_ZERO) == 1
