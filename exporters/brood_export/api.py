@@ -15,7 +15,7 @@ from brood_export.bundle import Exported, Say, export_spec
 from brood_export.checkpoint import load_checkpoint
 from brood_export.errors import Misfit
 from brood_export.evaluation import check_weights, in_evaluation
-from brood_export.families import FAMILIES
+from brood_export.families import FAMILIES, ExportSpec
 from brood_export.options import checked_options
 from brood_export.targets import PRECISIONS, TARGETS
 from brood_export.words import BUCKETS, Title, hash_weights
@@ -56,8 +56,7 @@ def export(
         runtime: one of `TARGETS`.
         precision: of the network: fp32, or fp16, which runtime onnx can have, and families of continuous samples; what
             is around the network stays in float32, and parity has limits of its own (`brood_export.limits`).
-        checkpoint: weights to put into the model first (`brood_export.checkpoint`).
-        key: of the dictionary in the checkpoint that holds them.
+        checkpoint, key: weights to put into the model first, and their key in that file (`brood_export.checkpoint`).
         description: for people; the family's, if empty.
         spdx: the weights' licence, as an SPDX expression.
         buckets: row counts the graphs will run at, ascending from 1.
@@ -72,27 +71,38 @@ def export(
         ExportError: see `brood_export.errors`; the message says what is wrong and what would be right.
         FileNotFoundError: there is no such checkpoint.
     """
-    target = Path(out)
-    store, title = (target, name) if name is not None else (target.absolute().parent, target.absolute().name)
+    store, title = (Path(out), name) if name is not None else (Path(out).absolute().parent, Path(out).absolute().name)
     check_words(family, runtime, precision, title, version, buckets)
     if checkpoint is not None:
         say("reading the checkpoint")
         load_checkpoint(model, Path(checkpoint), key)
     chosen = checked_options(family, FAMILIES[family], options)
     others = {option: value for option, value in chosen.items() if isinstance(value, nn.Module)}
-    for module in (model, *others.values()):
-        check_weights(module)
     with ExitStack() as stack:
         for module in (model, *others.values()):
+            check_weights(module)
             stack.enter_context(in_evaluation(module))
         spec = FAMILIES[family](model, **chosen)
-        if precision != "fp32" and spec.domain == "discrete":
-            text = "a decision that rounding turns makes another sample; allowed: fp32"
-            raise Misfit(f"precision: {precision} is not allowed for family {family!r}: {text}")
-        hashes = {f"{option}_weights_sha256": hash_weights(module) for option, module in others.items()}
-        words = Title(title, version, description, spdx, provenance=hashes)
-        target_of = PRECISIONS[precision][runtime]
-        return export_spec(spec, model, target_of, words, store, buckets=buckets, replace=replace, say=say)
+        check_precision(precision, spec)
+        words = Title(title, version, description, spdx, provenance=hashes_of(others))
+        target = PRECISIONS[precision][runtime]
+        return export_spec(spec, model, target, words, store, buckets=buckets, replace=replace, say=say)
+
+
+def hashes_of(modules: Mapping[str, nn.Module]) -> dict[str, str]:
+    """What a manifest says of the weights of further modules, by the option that gave them."""
+    return {f"{option}_weights_sha256": hash_weights(module) for option, module in modules.items()}
+
+
+def check_precision(precision: str, spec: ExportSpec) -> None:
+    """Whether a model may be rounded so.
+
+    Raises:
+        Misfit: its samples are discrete.
+    """
+    if precision != "fp32" and spec.domain == "discrete":
+        text = "a decision that rounding turns makes another sample; allowed: fp32"
+        raise Misfit(f"precision: {precision} is not allowed for family {spec.family!r}: {text}")
 
 
 def check_words(family: str, runtime: str, precision: str, name: str, version: int, buckets: Sequence[int]) -> None:

@@ -76,7 +76,6 @@ def diffusion(
     check_denoiser(model, "diffusion", space)
     timesteps = train_steps if alphas_cumprod is None else len(alphas_cumprod)
     schedule = noise_schedule(prediction, betas, timesteps, (beta_start, beta_end), extent)
-    denoiser = Denoiser(model, space, prediction, levels(schedule, alphas_cumprod))
     offered = operations(space, schedule, Defaults(steps, guidance, sampler))
     offered["interpolate"] = interpolate(space, offered["generate"])
     return ExportSpec(
@@ -90,7 +89,7 @@ def diffusion(
         golden=golden(space, examples_or_drawn(examples, shape, classes, space.range), golden_steps(timesteps)),
         preview=sheet(classes, SHEET_ROWS if space.shown else SCATTERED),
         preview_columns=classes,
-        original=denoiser.original,
+        original=Denoiser(model, space, prediction, levels(schedule, alphas_cumprod)).original,
     )
 
 

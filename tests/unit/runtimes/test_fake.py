@@ -162,7 +162,7 @@ def test_a_number_reaches_another_or_not(tmp_path: Path) -> None:
     loaded = load_fake(path, Graph.model_validate(declared), OPTIONS)
     numbers = {name: np.array(values, np.float32) for name, values in (("scale", [1, 2, 3]), ("limit", [2, 2, 2]))}
     found = loaded({"x": np.zeros((3, 2), np.float32), **numbers})["ok"]
-    assert (found.dtype, found.tolist()) == (np.bool_, [False, True, True])
+    assert (found.dtype.name, found.tolist()) == ("bool", [False, True, True])
     path.write_text(json.dumps(words).replace("limit", "nothing"))
     with pytest.raises(BundleError, match=r"outputs\.ok: no tensor is called 'nothing'"):
         load_fake(path, Graph.model_validate(declared), OPTIONS)
