@@ -207,6 +207,42 @@ def test_diffusion_completes_and_varies_with_every_sampler(http: Client, sampler
     assert near < far
 
 
+@pytest.mark.parametrize("model", ["glyphs-diffusion", "glyphs-flowmatch", "glyphs-gan", "motion-diffusion"])
+def test_a_way_between_two_samples_begins_and_ends_with_them(http: Client, grpc: Client, model: str) -> None:
+    label = {"label": 3}
+    ends = [http.generate(model, seed=seed, params=label, format="npy").array[0] for seed in (5, 6)]
+    way, again = (
+        client.interpolate(model, 4, seed=5, seed_to=6, params=label, format="npy").array for client in (http, grpc)
+    )
+    assert way.tobytes() == again.tobytes()
+    for found, meant in ((way[0], ends[0]), (way[-1], ends[1])):
+        assert np.allclose(found, meant, atol=1e-3)
+    between = [float(np.abs(frame - ends[0]).mean()) for frame in way]
+    assert between == sorted(between)
+
+
+def test_offspring_is_near_its_parents(http: Client) -> None:
+    parent, other = picture(http, "glyphs-vae", 3), picture(http, "glyphs-vae", 3)[:, :, ::-1]
+    near, far = (
+        http.vary("glyphs-vae", parent, n=4, seed=1, params={"label": 3}, strength=strength).array
+        for strength in (0.1, 1.0)
+    )
+    assert np.abs(near - parent).mean() < np.abs(far - parent).mean()
+    crossed = {
+        share: http.generate(
+            "glyphs-vae", seed=1, operation="cross", params={"label": 3, "share": share},
+            inputs={"image": parent, "other": other},
+        ).array[0]
+        for share in (0.0, 1.0)
+    }  # fmt: skip
+    assert np.abs(crossed[0.0] - parent).mean() < np.abs(crossed[1.0] - parent).mean()
+    kin = {"parent_seed": 5, "other_seed": 6, "label": 3}
+    born = http.generate("glyphs-gan", n=2, seed=1, operation="cross", params={**kin, "share": 0.0}, format="npy")
+    mother = http.generate("glyphs-gan", seed=5, params={"label": 3}, format="npy").array[0]
+    for child in born.array:
+        assert np.allclose(child, mother, atol=1e-3)
+
+
 def test_tones_sound_the_note_on_the_instrument_and_tell_what_was_drawn(http: Client, grpc: Client) -> None:
     """What is not said is drawn and told; pitch and timbre are those that were told."""
     said = http.generate("tones-vae", n=24, seed=3, params={"note": 21, "timbre": 2})

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 
 import numpy as np
 
@@ -38,6 +39,7 @@ RATE_HZ, FPS = 8000, 12.5
 MOTION = (4, 3, 6, 8)  # frames, channels, height, width
 
 
+@cache
 def manifest(name: str = "tiny", version: int = 1) -> Manifest:
     """A model with a parameter of every type, inputs of pictures and tensors, outputs of both and scalars.
 
