@@ -10,11 +10,12 @@ from brood.host.certificate import Certificate
 from brood.host.examples import Example, drawn, first_example, graphs_of, straightened
 from brood.host.gate import gate
 from brood.host.opened import Opened
-from brood.host.trace import Call, Run, numerics_id, trace
+from brood.host.trace import Call, Run, numerics_id, trace, usable
 from brood.host.trials import PROBES, Trial, try_graph
 from brood.host.warmup import Warmed, warm_up
 from brood.protocol.errors import BroodError
 
+MANY = 4 * PROBES  # of so many calls, every second is as good: their inputs take memory
 LEAST_DRAWN = 4  # samples of each operation from which probes are taken, besides its golden one
 Exact = Mapping[str, tuple[int, ...]]  # graph → buckets
 
@@ -75,11 +76,14 @@ def try_graphs(opened: Opened, evidence: Evidence, turns: int) -> dict[str, Tria
     """
     calls, graphs, at = _calls(evidence.runs), opened.reachable(), _smallest(opened, {})
     for number in range(PROBES):
-        if number >= LEAST_DRAWN and all(len(calls[name]) >= PROBES for name in graphs):
+        lacking = {name for name in graphs if number < LEAST_DRAWN or len(calls[name]) < PROBES}
+        if not lacking:
             break
-        examples = [each for program in opened.programs.values() for each in straightened(drawn(program, number))]
+        programs = [program for program in opened.programs.values() if graphs_of(program) & lacking]
+        examples = [each for program in programs for each in straightened(drawn(program, number))]
         for name, more in _calls(_possible(opened, examples, at)).items():
-            calls[name].extend(more)
+            found = calls[name] + usable(more)
+            calls[name] = found if len(found) < MANY else found[::2]
     paced = opened.paced
     return {name: try_graph(paced[name], calls[name], turns) for name in graphs}
 

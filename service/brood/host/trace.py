@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,13 +12,15 @@ from brood.host.examples import Example
 from brood.program import run_row
 from brood.runtimes.base import Arrays, LoadedGraph
 
+KEPT = 128  # calls of a graph in one run, at most, whose inputs are kept: a cache of every step would fill the memory
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """What a graph was given for one row, and what it gave."""
 
     graph: str
-    inputs: Arrays  # each [1, *shape]
+    inputs: Arrays  # each [1, *shape]; none, where they were not kept
     outputs: Arrays  # each [1, *shape]
     ok: bool  # whether the row was finite
 
@@ -46,14 +48,28 @@ class Traced:
         self.spec = graph.spec
         self._name, self._graph, self._bucket, self._calls = name, graph, bucket, calls
         self._ok = next((output for output, spec in graph.spec.outputs.items() if spec.role == "ok"), None)
+        self._number, self._stride = 0, 1  # of calls; of every so many, one keeps its inputs
+        self._kept: list[int] = []  # places of those in `calls`
 
     def __call__(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """See `LoadedGraph`."""
         found = self._graph({name: np.repeat(value, self._bucket, axis=0) for name, value in inputs.items()})
         outputs = {name: np.array(value[:1]) for name, value in found.items()}
         ok = self._ok is None or bool(outputs[self._ok][0])
-        self._calls.append(Call(self._name, inputs, outputs, ok))
+        kept = self._number % self._stride == 0
+        if kept:
+            self._kept.append(len(self._calls))
+        self._calls.append(Call(self._name, inputs if kept else {}, outputs, ok))
+        self._number += 1
+        if len(self._kept) > KEPT:
+            self._thin_out()
         return outputs
+
+    def _thin_out(self) -> None:
+        """Every second call that has kept its inputs gives them up."""
+        for place in self._kept[1::2]:
+            self._calls[place] = replace(self._calls[place], inputs={})
+        self._kept, self._stride = self._kept[::2], 2 * self._stride
 
 
 def trace(example: Example, graphs: Mapping[str, LoadedGraph], at: Mapping[str, int]) -> Run:
@@ -79,6 +95,11 @@ def trace(example: Example, graphs: Mapping[str, LoadedGraph], at: Mapping[str, 
         inputs=example.inputs,
     )
     return Run(example, calls, outputs)
+
+
+def usable(calls: Iterable[Call]) -> list[Call]:
+    """Those that can be made again: their rows were finite, and what they were given was kept."""
+    return [call for call in calls if call.ok and call.inputs]
 
 
 def bits(outputs: Arrays) -> np.ndarray:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brood.host.trace import Call, bits
+from brood.host.trace import Call, bits, usable
 from brood.protocol.errors import BroodError
 from brood.runtimes.base import LoadedGraph
 
@@ -74,8 +74,8 @@ def exact_buckets(trials: Sequence[Bits]) -> tuple[int, ...]:
 
 
 def _chosen(calls: Sequence[Call]) -> list[Call]:
-    """Probes, evenly from all calls whose rows were finite."""
-    good = [call for call in calls if call.ok]
+    """Probes, evenly from all calls that can be made again."""
+    good = usable(calls)
     places = np.linspace(0, len(good) - 1, min(PROBES, len(good))).round().astype(int)
     return [good[place] for place in places]
 

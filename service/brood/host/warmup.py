@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brood.host.trace import Call, bits
+from brood.host.trace import Call, bits, usable
 from brood.runtimes.base import Arrays, LoadedGraph
 
 TIMED_ROUNDS = 8  # over all buckets, after a first one; the median counts: the quickest call finds its data in caches
@@ -35,7 +35,7 @@ def warm_up(graph: LoadedGraph, calls: Sequence[Call], rest: Callable[[], None] 
     Raises:
         RuntimeFailed: a call failed.
     """
-    good = [call for call in calls if call.ok]
+    good = usable(calls)
     filled = {bucket: _inputs(graph, [call.inputs for call in good], bucket) for bucket in graph.spec.buckets}
     agreeing = set()
     for bucket, inputs in filled.items():
