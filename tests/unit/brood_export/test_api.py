@@ -198,7 +198,8 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         path.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("brood_export.api.TARGETS", {"torchscript": replace(TARGETS["torchscript"], export=full)})
+    targets = {"torchscript": replace(TARGETS["torchscript"], export=full)}
+    monkeypatch.setattr("brood_export.api.PRECISIONS", {"fp32": targets})
     with pytest.raises(NotWritten, match=r"there is no room: nothing is written.*s/1"):
         export(Sounds(), family="gan", out=tmp_path, name="s", latent=3, **QUICK)
     assert list(tmp_path.iterdir()) == []

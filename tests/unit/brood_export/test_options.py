@@ -69,7 +69,7 @@ def test_text_of_the_command_line(family: str, name: str, text: str, value: obje
 
 @pytest.mark.parametrize(
     ("family", "name", "text"),
-    [("gan", "latent", "x"), ("vae", "image", "28,28"), ("diffusion", "betas", "sigmoid"), ("gan", "classes", "1.5")],
+    [("gan", "latent", "x"), ("vae", "image", "28,x"), ("diffusion", "betas", "sigmoid"), ("gan", "classes", "1.5")],
 )
 def test_text_that_means_nothing(family: str, name: str, text: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):

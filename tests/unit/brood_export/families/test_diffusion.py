@@ -205,7 +205,7 @@ def test_points_are_no_pictures() -> None:
     spec = exact_spec(POINT, "epsilon")
     manifest = tiny_manifest(spec)
     assert (manifest.modality, manifest.sample) == ("tensor", None)
-    assert set(manifest.operations) == {"generate", "vary"}
+    assert set(manifest.operations) == {"generate", "vary", "interpolate"}
     assert set(manifest.operations["vary"].inputs) == {"point"}
     assert not {"known", "mask"} & set(spec.graphs["step"].inputs)
 

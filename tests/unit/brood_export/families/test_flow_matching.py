@@ -82,7 +82,7 @@ def test_a_given_sample_is_varied_as_much_as_asked() -> None:
     spec, given = specs()[0], np.full(3, 0.9, np.float32)
     little = run(spec, "vary", {"sample": given}, strength=0.2, steps=10)["sample"]
     np.testing.assert_allclose(little, GOAL, atol=1e-5)
-    assert set(spec.operations) == {"generate", "vary"}
+    assert set(spec.operations) == {"generate", "vary", "interpolate"}
 
 
 def test_only_its_own_parameters_are_offered() -> None:
