@@ -60,7 +60,7 @@ def test_the_first_steps(shipped: Served, folder: Path) -> None:
 def test_what_a_model_can_do(shipped: Served, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     python("client.models()", shipped)
     told = capsys.readouterr().out
-    assert "glyphs-vae 1 ready decode, encode, generate, reconstruct" in told
+    assert "glyphs-vae 1 ready cross, decode, encode, generate, interpolate, reconstruct, vary" in told
     assert "int -1 -1" in told
 
 

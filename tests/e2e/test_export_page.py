@@ -46,7 +46,7 @@ def test_from_a_checkpoint_to_a_server(tmp_path: Path, monkeypatch: pytest.Monke
     assert "operation vary: blend once, then generate once" in inspected
     assert "FAILS" not in verified
     [generate] = commands(PAGE, "brood generate")
-    assert run(generate).startswith("17 files in samples; seed 7")
+    assert run(generate).endswith("18 files in samples; seed 7\n")
 
     [python] = [code for code in blocks(PAGE, "python") if "my-own-gan" in code]
     Path("again.py").write_text(python)

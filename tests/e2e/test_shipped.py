@@ -260,7 +260,7 @@ def test_tones_sound_the_note_on_the_instrument_and_tell_what_was_drawn(http: Cl
 
 
 def test_a_note_that_there_is_not_is_refused(http: Client) -> None:
-    with pytest.raises(InvalidArgument, match=r"params\.note: is 24; allowed is -1 to 23"):
+    with pytest.raises(InvalidArgument, match=r"params\.note: 24 is not allowed; allowed: an integer from -1 to 23"):
         http.generate("tones-vae", params={"note": 24})
 
 

@@ -242,15 +242,20 @@ class Engine:
         except Exception as error:
             log.exception("the engine stops")
             self._hand_over()
-            self._loop.call_soon_threadsafe(self._fail_all, error)
+            self._on_loop(self._fail_all, error)
         finally:
-            self._loop.call_soon_threadsafe(self._ended.set)
+            self._on_loop(self._ended.set)
 
     def _hand_over(self) -> None:
         """What has happened goes to the event loop."""
         if self._untold:
-            self._loop.call_soon_threadsafe(self._tell, self._untold)
+            self._on_loop(self._tell, self._untold)
             self._untold = []
+
+    def _on_loop(self, call: Callable[..., object], *given: object) -> None:
+        """Call something there. A loop that was closed while a graph call hung has nobody left to be told."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(call, *given)
 
     def _idle(self, until: float | None) -> None:
         """Wait for more to do, or for the time of a call that was held back."""
