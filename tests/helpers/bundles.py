@@ -84,7 +84,7 @@ def shown_bundle(root: Path, kind: Literal["audio", "video"], *, name: str = "")
             "outputs": {kind: out},
         },
     }
-    words = _words(name or kind, 1, graphs=graphs, operations=operations)
+    words = bundle_words(name or kind, 1, graphs=graphs, operations=operations)
     words |= {"modality": kind, "sample": {"range": (-1.0, 1.0), **rate}}
     quarter = {"sum": [{"times": 0.25, "of": ["noise"]}]}
     return write_bundle(
@@ -225,7 +225,8 @@ def _graph(name: str, inputs: Words, outputs: Words) -> Words:
     return {"file": f"{name}.json", "runtime": "fake", "buckets": (1, 2, 4, 8), "inputs": inputs, "outputs": outputs}
 
 
-def _words(name: str, version: int, **words: Any) -> Words:
+def bundle_words(name: str, version: int, **words: Any) -> Words:
+    """A manifest in words: what all of these have in common, and the given parts."""
     return {
         "format": FORMAT,
         "name": name,
@@ -289,7 +290,7 @@ def _once_words(name: str, version: int) -> Words:
             "outputs": {"score": _tensor("float32", kind="scalar")},
         },
     }
-    return _words(name, version, graphs=graphs, operations=operations)
+    return bundle_words(name, version, graphs=graphs, operations=operations)
 
 
 def _steps_words(name: str, version: int) -> Words:
@@ -333,7 +334,7 @@ def _steps_words(name: str, version: int) -> Words:
         },
     }
     schedule = {"kind": "annealing", "numbers": {"start": 5.0, "hold": 0.25}}
-    return _words(name, version, graphs=graphs, operations=operations, schedule=schedule)
+    return bundle_words(name, version, graphs=graphs, operations=operations, schedule=schedule)
 
 
 def picture(value: float = 0.0) -> np.ndarray:

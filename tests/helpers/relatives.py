@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from helpers.bundles import write_bundle
+from helpers.bundles import bundle_words, write_bundle
 
 SHAPE = (1, 4, 4)
 TENSOR = {"dtype": "float32", "shape": SHAPE}
@@ -30,17 +30,7 @@ def _words(name: str) -> dict[str, Any]:
     given = {**TENSOR, "role": "input"}
     outputs = {"image": {**TENSOR, "kind": "image"}}
     return {
-        "format": "brood/1",
-        "name": name,
-        "version": 1,
-        "family": "function",
-        "modality": "image",
-        "domain": "continuous",
-        "description": "A model for tests.",
-        "license": "Apache-2.0",
-        "created": "2025-01-01T00:00:00Z",
-        "provenance": {"framework": "none"},
-        "sample": {"layout": "CHW", "range": (-1.0, 1.0)},
+        **bundle_words(name, 1),
         "graphs": {
             "make": _graph("make", {"latent": {**TENSOR, "role": "noise", "noise": NOISE}}, "image"),
             "blend": _graph(

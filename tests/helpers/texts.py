@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from helpers.bundles import IMAGE, edit_manifest, relist, write_bundle
+from helpers.bundles import IMAGE, bundle_words, edit_manifest, relist, write_bundle
 
 LENGTH = 5  # tokens
 TOKENIZER = "tokenizer.json"
@@ -108,17 +108,7 @@ def _words(name: str) -> dict[str, Any]:
         "outputs": {"image": {**image, "kind": "image"}},
     }
     return {
-        "format": "brood/1",
-        "name": name,
-        "version": 1,
-        "family": "function",
-        "modality": "image",
-        "domain": "continuous",
-        "description": "A model for tests.",
-        "license": "Apache-2.0",
-        "created": "2025-01-01T00:00:00Z",
-        "provenance": {"framework": "none"},
-        "sample": {"layout": "CHW", "range": (-1.0, 1.0)},
+        **bundle_words(name, 1),
         "graphs": graphs,
         "operations": {"generate": operation},
     }
