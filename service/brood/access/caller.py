@@ -6,9 +6,7 @@ plane asks it, and a frontend in between can neither forget nor change it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -31,7 +29,7 @@ class Caller:
         Raises:
             PermissionDenied: it is none of those.
         """
-        if not any(fnmatchcase(model, pattern) for pattern in self.models):
+        if "*" not in self.models and not any(fnmatchcase(model, pattern) for pattern in self.models):
             text = f"model: {show(model)} is not allowed to this key; allowed: {', '.join(self.models)}"
             raise PermissionDenied(text, field="model")
 
@@ -46,16 +44,11 @@ def current_caller() -> Caller:
     return _CURRENT.get()
 
 
-def set_caller(caller: Caller) -> None:
-    """From now on, this task works for a caller; for tasks that serve one request and then end."""
-    _CURRENT.set(caller)
+def set_caller(caller: Caller) -> Token[Caller]:
+    """From now on, this task works for a caller, until it ends or `take_back` is given what this returns."""
+    return _CURRENT.set(caller)
 
 
-@contextmanager
-def working_for(caller: Caller) -> Iterator[None]:
-    """For a while, this task works for a caller."""
-    token = _CURRENT.set(caller)
-    try:
-        yield
-    finally:
-        _CURRENT.reset(token)
+def take_back(before: Token[Caller]) -> None:
+    """Undo `set_caller`."""
+    _CURRENT.reset(before)

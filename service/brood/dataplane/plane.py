@@ -19,12 +19,13 @@ from brood.dataplane.offload import Offload
 from brood.dataplane.readiness import Readiness, readiness
 from brood.dataplane.replays import PER_BYTE_S, Replays, check_key, fingerprint
 from brood.dataplane.result import Answer, EncodedSample, Result, Timing
+from brood.dataplane.running import Running
 from brood.dataplane.statistics import Statistics
 from brood.dataplane.together import Numbered, merged
 from brood.dataplane.validate import check, check_previews, check_whole, decode_inputs, generation, input_bytes
 from brood.protocol.errors import BroodError, Internal, NotReady, PermissionDenied, row_of
 from brood.protocol.events import Accepted, Done, Event, Failed, Preview, Sample
-from brood.protocol.manifest import Operation
+from brood.protocol.manifest import Manifest, Operation
 from brood.protocol.models import ModelStatus
 from brood.protocol.requests import GenerateRequest, Generation, OutputChoice
 
@@ -112,7 +113,7 @@ class DataPlane:
                 DeterminismUnavailable, DeadlineInfeasible, PermissionDenied.
         """
         with self._watched(protocol) as watched:
-            order = await self._checked(request, request_id, tenant, watched)
+            order, _ = await self._checked(request, request_id, tenant, watched)
             async with aclosing(self._run(order, watched)) as events:
                 async for event in events:
                     yield event
@@ -130,7 +131,7 @@ class DataPlane:
         with self._watched(protocol) as watched:
             ids = [request_id] if len(requests) == 1 else [f"{request_id}-{number}" for number in range(len(requests))]
             orders = [
-                await self._checked(request, own_id, tenant, watched)
+                (await self._checked(request, own_id, tenant, watched))[0]
                 for request, own_id in zip(requests, ids, strict=True)
             ]
             async with aclosing(merged([self._run(order, watched) for order in orders])) as events:
@@ -147,7 +148,8 @@ class DataPlane:
                 and previews, too, which have no place here.
         """
         with self._watched(protocol) as watched:
-            return await self._gathered(await self._checked(request, request_id, tenant, watched), watched)
+            order, _ = await self._checked(request, request_id, tenant, watched)
+            return await self._gathered(order, watched)
 
     async def answer(
         self,
@@ -188,16 +190,19 @@ class DataPlane:
 
     async def _answer(self, request: GenerateRequest, request_id: str, protocol: str, tenant: str) -> Answer:
         with self._watched(protocol) as watched:
-            result = await self._gathered(await self._checked(request, request_id, tenant, watched), watched)
+            order, manifest = await self._checked(request, request_id, tenant, watched)
+            result = await self._gathered(order, watched)
             start = self._backend.now()
-            samples = await self._encoded(result.accepted, result.samples, request.output)
+            samples = await self._encoded(manifest, result.accepted, result.samples, request.output)
             encode_ms = (self._backend.now() - start) * 1000
         timing = Timing(result.usage.queue_ms, result.usage.run_ms, encode_ms)
         return Answer(result.accepted, samples, timing, result.usage)
 
     async def encode(self, accepted: Accepted, sample: Sample | Preview, choice: OutputChoice) -> EncodedSample:
         """One sample or preview of a running generation, encoded."""
-        return (await self._encoded(accepted, (sample,), choice))[0]
+        status = self.model(accepted.model, accepted.version)
+        manifest = status.manifest or manifest_of(status)  # it may have been unloaded since
+        return (await self._encoded(manifest, accepted, (sample,), choice))[0]
 
     def cancel(self, request_id: str, *, tenant: str = "") -> bool:
         """Cancel a running generation; False if this tenant has none of that id."""
@@ -268,7 +273,9 @@ class DataPlane:
     def _watched(self, protocol: str) -> Watched:
         return Watched(self._observer, self.statistics, self._backend, protocol)
 
-    async def _checked(self, request: GenerateRequest, request_id: str, tenant: str, watched: Watched) -> Generation:
+    async def _checked(
+        self, request: GenerateRequest, request_id: str, tenant: str, watched: Watched
+    ) -> tuple[Generation, Manifest]:
         arrived = self._backend.now()
         if self._stopping:
             raise NotReady("the server is stopping")
@@ -279,26 +286,22 @@ class DataPlane:
         operation = find_operation(manifest, request.operation)
         watched.operation = request.operation
         checked = check(request, manifest, operation, self.limits)
-        check_previews(request, operation, self._backend.models())
+        if request.preview_every is not None:
+            check_previews(request, operation, self._backend.models())
         inputs = await self.offload.run(decoding_s(checked.input_bytes), decode_inputs, checked)
         own_id = new_request_id() if request_id in self._running else request_id
-        return generation(checked, inputs, own_id, arrived, _on_behalf(tenant))
+        return generation(checked, inputs, own_id, arrived, _on_behalf(tenant)), manifest
 
     async def _run(self, order: Generation, watched: Watched) -> AsyncGenerator[Event, None]:
-        self._running[order.request_id] = order.tenant
-        try:
-            async with aclosing(self._backend.submit(order)) as events:
-                async for event in events:
-                    watched.saw(event)
-                    yield event
-        finally:
-            self._running.pop(order.request_id, None)
+        async with Running(self._running, order, self._backend, watched) as events:
+            async for event in events:
+                yield event
 
     async def _gathered(self, order: Generation, watched: Watched) -> Result:
         check_whole(order)
         accepted: Accepted | None = None
         samples: list[Sample] = []
-        async with aclosing(self._run(order, watched)) as events:
+        async with Running(self._running, order, self._backend, watched) as events:
             async for event in events:
                 match event:
                     case Sample():
@@ -313,10 +316,8 @@ class DataPlane:
         raise Internal("the generation stopped without saying how it ended")
 
     async def _encoded(
-        self, accepted: Accepted, samples: Sequence[Sample | Preview], choice: OutputChoice
+        self, manifest: Manifest, accepted: Accepted, samples: Sequence[Sample | Preview], choice: OutputChoice
     ) -> tuple[EncodedSample, ...]:
-        status = self.model(accepted.model, accepted.version)
-        manifest = status.manifest or manifest_of(status)  # it may have been unloaded since
         declared = manifest.operations[accepted.operation].outputs
         predicted_s, start = encoding_s(samples, declared, choice.format), self._backend.now()
         encoded = await self.offload.run(predicted_s, encode_samples, accepted, samples, manifest, choice)

@@ -63,7 +63,9 @@ class Statistics:
 
     def ended(self, name: str, version: int, seconds: float, rows: int, usage: Usage | None) -> None:
         """A request has ended, in so many seconds; without a usage it did not succeed."""
-        model = self._models.setdefault((name, version), ModelStatistics())
+        model = self._models.get((name, version))
+        if model is None:
+            model = self._models[name, version] = ModelStatistics()
         model.rows += rows
         if usage is None:
             model.fail.add(seconds * NS_PER_S)
@@ -75,7 +77,11 @@ class Statistics:
 
     def stepped(self, name: str, rows: int, seconds: float) -> None:
         """A graph was called with so many rows."""
-        self._calls.setdefault(name, {}).setdefault(rows, Total()).add(seconds * NS_PER_S)
+        calls = self._calls.setdefault(name, {})
+        total = calls.get(rows)
+        if total is None:
+            total = calls[rows] = Total()
+        total.add(seconds * NS_PER_S)
 
 
 class CountingSteps:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -53,7 +52,7 @@ def check(request: GenerateRequest, manifest: Manifest, operation: Operation, li
     _check_input_names(operation.inputs, request.inputs)
     params = check_params(operation.params, request.params)
     _check_frames(request, operation, params)
-    if any(stage.repeat == "schedule" for stage in operation.stages):
+    if operation.scheduled:
         make_schedule(manifest.schedule, params)  # parameters that are fine one by one may not make a schedule together
     return Checked(request, manifest, operation, params)
 
@@ -87,8 +86,7 @@ def check_whole(order: Generation) -> None:
 
 def most_samples(operation: Operation, limits: Limits) -> int:
     """How many samples one request may ask for."""
-    values = sum(math.prod(output.shape) for output in operation.outputs.values())
-    return max(1, min(limits.max_n, limits.max_values // max(1, values)))
+    return max(1, min(limits.max_n, limits.max_values // max(1, operation.values)))
 
 
 def steps_of(manifest: Manifest, operation: Operation, params: Mapping[str, Scalar]) -> int:
@@ -112,7 +110,7 @@ def _check_n(request: GenerateRequest, operation: Operation, limits: Limits) -> 
 
 def _check_frames(request: GenerateRequest, operation: Operation, params: Mapping[str, Scalar]) -> None:
     """A sample that is one of so many frames has its place among them."""
-    if not any(state.init == "frame" for state in operation.state.values()):
+    if not operation.framed:
         return
     frames, last = int(params[FRAMES]), request.index + request.n
     if last > frames:
@@ -138,6 +136,8 @@ def decode_inputs(checked: Checked) -> dict[str, np.ndarray]:
         InvalidArgument: naming ``inputs.NAME``.
     """
     request, manifest, operation = checked.request, checked.manifest, checked.operation
+    if not operation.inputs:
+        return {}
     shared = shared_inputs(manifest, operation)
     given = {name: InputValue(text=spec.default) for name, spec in operation.inputs.items() if spec.default is not None}
     given |= request.inputs
@@ -173,7 +173,7 @@ def generation(
 
 def input_bytes(request: GenerateRequest) -> int:
     """How large a request's inputs are."""
-    return sum(_size(value) for value in request.inputs.values())
+    return sum(map(_size, request.inputs.values()))
 
 
 def _size(value: InputValue) -> int:

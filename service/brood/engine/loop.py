@@ -12,10 +12,12 @@ import asyncio
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from brood.engine.admission import Admission
@@ -61,23 +63,41 @@ class EventStream(AsyncGenerator[Event, None]):
     A class, because closing a generator function's iterator that was never begun runs none of its clean-up.
     """
 
-    def __init__(self, channel: asyncio.Queue[Event], forget: Callable[[], None]) -> None:
-        self._channel = channel
+    __slots__ = ("_closed", "_forget", "_told", "_waits")
+
+    def __init__(self, forget: Callable[[], None]) -> None:
+        self._told = deque[Event]()
+        self._waits: asyncio.Future[None] | None = None
         self._forget = forget
         self._closed = False
 
-    async def asend(self, value: None) -> Event:
-        """The next event.
+    def tell(self, event: Event) -> None:
+        """Something has happened. Who reads slowly is not told of what is no more than news."""
+        if len(self._told) >= UNREAD and isinstance(event, Progress | Preview):
+            return
+        self._told.append(event)
+        if self._waits is not None and not self._waits.done():
+            self._waits.set_result(None)
+
+    async def __anext__(self) -> Event:
+        """The next event; for one reader.
 
         Raises:
             StopAsyncIteration: the last one has been given.
         """
         if self._closed:
             raise StopAsyncIteration
-        event = await self._channel.get()
+        while not self._told:
+            self._waits = asyncio.get_running_loop().create_future()
+            await self._waits
+        event = self._told.popleft()
         if isinstance(event, Done | Failed):
             await self.aclose()
         return event
+
+    async def asend(self, value: None) -> Event:
+        """As `__anext__`."""
+        return await self.__anext__()
 
     async def athrow(self, typ: Any, val: Any = None, tb: Any = None) -> Event:
         """Close, then raise what was given."""
@@ -119,9 +139,13 @@ class Engine:
     """Runs generations of any models on one device.
 
     Owned by the event loop that calls `start`; every method is called on that loop.
+
+    Attributes:
+        now: the engine's clock, in seconds.
     """
 
     def __init__(self, observer: EngineObserver, options: EngineOptions) -> None:
+        self.now = time.monotonic
         self._observer = observer
         self._options = options
         self._admission = Admission(options.max_backlog_s, options.max_held_bytes)
@@ -129,9 +153,9 @@ class Engine:
         self._executor = Executor(ahead=self._ahead, on_call=self._hand_over)
         self._core = EngineCore(Scheduler(options.max_wait_s), self._execute, time.monotonic, self._watch)
         self._changed = threading.Condition(self._core.lock)
-        self._new, self._stopping = False, False
+        self._begun, self._new, self._stopping = False, False, False
         self._thread = threading.Thread(target=self._run, name="brood-engine", daemon=True)
-        self._channels: dict[str, asyncio.Queue[Event]] = {}
+        self._streams: dict[str, EventStream] = {}
         self._loop: asyncio.AbstractEventLoop
         self._ended = asyncio.Event()
         self._flight: _Flight | None = None
@@ -143,7 +167,7 @@ class Engine:
     @property
     def alive(self) -> bool:
         """Whether the engine works and the device answers."""
-        return self._thread.is_alive() and not self._ended.is_set() and not self._hangs
+        return self._begun and not self._ended.is_set() and not self._hangs
 
     @property
     def _hangs(self) -> bool:
@@ -155,19 +179,16 @@ class Engine:
         """Class → predicted device seconds of all that is accepted and not yet made."""
         return dict(self._core.scheduler.backlog_s)
 
-    def now(self) -> float:
-        """The engine's clock, in seconds."""
-        return time.monotonic()
-
     def start(self) -> None:
         """Begin to work."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
+        self._begun = True
         self._look_later()
 
     async def stop(self) -> None:
         """Let the call in flight end unless it hangs, fail what is left, and close the threads."""
-        if self._thread.ident is not None:
+        if self._begun:
             with self._changed:
                 self._stopping = True
                 self._changed.notify()
@@ -175,8 +196,8 @@ class Engine:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._ended.wait(), LOOK_S)
             self._look.cancel()
-        for channel in self._channels.values():
-            channel.put_nowait(Failed(NotReady("the server is stopping")))
+        for stream in self._streams.values():
+            stream.tell(Failed(NotReady("the server is stopping")))
         self._ahead.shutdown()
 
     def submit(
@@ -204,9 +225,9 @@ class Engine:
             self._tell_queue()
             self._new = True
             self._changed.notify()
-        channel = self._channels[generation.request_id] = asyncio.Queue()
-        channel.put_nowait(_accepted(generation, determinism))
-        return EventStream(channel, lambda: self._forget(generation.request_id))
+        stream = self._streams[generation.request_id] = EventStream(partial(self._forget, generation.request_id))
+        stream.tell(_accepted(generation, determinism))
+        return stream
 
     def cancel(self, request_id: str) -> bool:
         """End a generation; False if there is none of that id."""
@@ -222,7 +243,7 @@ class Engine:
 
     def _forget(self, request_id: str) -> None:
         """The caller has gone or has seen the last event."""
-        self._channels.pop(request_id, None)
+        self._streams.pop(request_id, None)
         if request_id in self._core.scheduler.jobs:
             self.cancel(request_id)
 
@@ -272,15 +293,14 @@ class Engine:
 
     def _tell(self, told: list[Told]) -> None:
         for request_id, event in told:
-            channel = self._channels.get(request_id)
-            advice = isinstance(event, Progress | Preview)
-            if channel is not None and not (advice and channel.qsize() >= UNREAD):
-                channel.put_nowait(event)
+            stream = self._streams.get(request_id)
+            if stream is not None:
+                stream.tell(event)
 
     def _fail_all(self, error: Exception) -> None:
         """The engine itself is broken: nobody waits for ever; health checks see `alive` turn False."""
-        for channel in self._channels.values():
-            channel.put_nowait(Failed(Internal(f"the engine stopped: {type(error).__name__}")))
+        for stream in self._streams.values():
+            stream.tell(Failed(Internal(f"the engine stopped: {type(error).__name__}")))
 
     async def _execute(self, plan: StepPlan) -> StepReport:
         predicted_s = plan.model.costs.seconds(plan.group.graph, plan.bucket)

@@ -13,11 +13,10 @@ states that came of it. A row's life:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, auto
 from itertools import count
-from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +27,6 @@ from brood.engine.model import Call, EngineModel
 from brood.program import Program
 from brood.program.compile import ProgramStage
 from brood.protocol.errors import DeterminismUnavailable
-from brood.protocol.manifest import Output, State
 from brood.protocol.requests import Generation
 from brood.sampling.schedules import Schedule
 
@@ -69,9 +67,10 @@ class Leg:
 
     def graphs(self) -> list[tuple[str, int]]:
         """How often it calls which graph."""
+        if self.varied is None:
+            return [(self.usual.group.graph, self.calls)]
         varied = sum(self.varies)
-        others = [] if self.varied is None else [(self.varied.group.graph, varied)]
-        return [(self.usual.group.graph, self.calls - varied), *others]
+        return [(self.usual.group.graph, self.calls - varied), (self.varied.group.graph, varied)]
 
 
 @dataclass(slots=True, eq=False)
@@ -99,6 +98,7 @@ class Job:
     ended: bool = False
     held_bytes: int = 0  # main memory that its inputs and samples take
     prepared: dict[int, Row] = field(default_factory=dict)  # position → row made ahead of its beginning
+    program: Program = field(init=False)  # what its rows run
     head: int = field(init=False)  # first legs, of one call each, that only its first row takes
     row_steps: int = field(init=False)  # graph calls from the first to the last, if a row is not done early
     row_s: float = field(init=False)  # predicted device seconds of them, in full calls
@@ -106,18 +106,18 @@ class Job:
     step_s: float = field(init=False)  # predicted device seconds of one row's step, on average
 
     def __post_init__(self) -> None:
-        self.row_steps = sum(leg.calls for leg in self.legs)
-        self.head = sum(leg.usual.stage.shared for leg in self.legs)
-        costs, graphs = self.model.costs, [pair for leg in self.legs for pair in leg.graphs()]
-        self.row_s = sum(costs.row_s(graph) * calls for graph, calls in graphs)
-        self.path_s = sum(costs.call_s(graph) * calls for graph, calls in graphs)
-        head_s = sum(costs.row_s(leg.usual.group.graph) for leg in self.legs[: self.head])
+        self.program = self.model.programs[self.generation.operation]
+        costs, head_s = self.model.costs, 0.0
+        self.row_steps, self.head, self.row_s, self.path_s = 0, 0, 0.0, 0.0
+        for leg in self.legs:
+            self.row_steps += leg.calls
+            for graph, calls in leg.graphs():
+                self.row_s += costs.row_s(graph) * calls
+                self.path_s += costs.call_s(graph) * calls
+            if leg.usual.stage.shared:
+                self.head += 1
+                head_s += costs.row_s(leg.usual.group.graph)
         self.step_s = (self.row_s * self.generation.n - head_s * (self.generation.n - 1)) / self.all_steps
-
-    @property
-    def program(self) -> Program:
-        """What its rows run."""
-        return self.model.programs[self.generation.operation]
 
     @property
     def rows_waiting(self) -> int:
@@ -215,13 +215,12 @@ def _leg(model: EngineModel, stage: ProgramStage, schedule: Schedule) -> Leg:
 
 
 def _held_bytes(generation: Generation, program: Program) -> int:
-    given = sum(array.nbytes for array in generation.inputs.values())
-    shared = [program.operation.state[name] for name in program.shared] if generation.n > 1 else []
-    return given + _bytes(shared) + generation.n * _bytes(program.operation.outputs.values())
-
-
-def _bytes(specs: Iterable[Output | State]) -> int:
-    return sum(prod(each.shape) * np.dtype(each.dtype).itemsize for each in specs)
+    held = generation.n * program.output_bytes
+    if generation.n > 1:
+        held += program.shared_bytes
+    for array in generation.inputs.values():
+        held += array.nbytes
+    return held
 
 
 @dataclass(slots=True, eq=False)

@@ -61,6 +61,9 @@ class Host:
     """Implements `brood.dataplane.backend.Backend`.
 
     Owned by the event loop that calls `start`.
+
+    Attributes:
+        now: the engine's clock, in seconds.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Host:
         self._options = options
         busy = Busy(observer)
         self._engine = Engine(busy, options.engine)
+        self.now = self._engine.now
         self._pace = Pace(lambda: busy.busy)
         self._certificates = Certificates(options.cache_dir)
         self._shelf = Shelf(on_model, lambda ready: self._engine.forget(ready.engine))
@@ -184,10 +188,6 @@ class Host:
     def backlog_s(self) -> Mapping[Priority, float]:
         """Class → predicted device seconds of all that is accepted and not yet made."""
         return self._engine.backlog_s
-
-    def now(self) -> float:
-        """The engine's clock, in seconds."""
-        return self._engine.now()
 
     def submit(self, generation: Generation) -> AsyncGenerator[Event, None]:
         """Queue a generation of a ready model.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -80,20 +82,18 @@ def encode_output(
 
 
 def _plain(array: np.ndarray, output: Output, sample: Sample | None, format: OutputFormat) -> Encoded:
-    little = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(array.shape)
+    little = array.astype(_little(array.dtype), "C", copy=False)
     content = little.tobytes() if format == "raw" else write_npy(little)
-    encoded = Encoded(content, format, array.dtype.name, array.shape)
-    if sample is None or output.kind not in KINDS:
-        return encoded
-    return Encoded(
-        content,
-        format,
-        array.dtype.name,
-        array.shape,
-        sample.range,
-        sample.sample_rate_hz if output.kind == "audio" else None,
-        sample.fps if output.kind == "video" else None,
-    )
+    kind, dtype, shape = output.kind, output.dtype, array.shape
+    if sample is None or kind not in KINDS:
+        return Encoded(content, format, dtype, shape)
+    rate, fps = sample.sample_rate_hz if kind == "audio" else None, sample.fps if kind == "video" else None
+    return Encoded(content, format, dtype, shape, sample.range, rate, fps)
+
+
+@lru_cache(64)
+def _little(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return dtype.newbyteorder("<")
 
 
 def _picture(array: np.ndarray, sample: Sample, format: OutputFormat, stamp: Stamp, quality: int | None) -> Encoded:

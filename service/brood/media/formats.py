@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -36,9 +37,14 @@ PYAV = "pip install 'brood[video]'"
 
 def output_formats(output: Output) -> tuple[OutputFormat, ...]:
     """What an output can be written as; the first is the default. Scalars are numbers and have none."""
-    if output.kind == "scalar":
+    return _written(output.kind, output.shape)
+
+
+@lru_cache(1024)
+def _written(kind: str, shape: tuple[int, ...]) -> tuple[OutputFormat, ...]:
+    if kind == "scalar":
         return ()
-    return (*WRITTEN[output.kind], *PLAIN) if is_media(output) else PLAIN
+    return (*WRITTEN[kind], *PLAIN) if _is_media(kind, shape) else PLAIN
 
 
 def input_formats(given: Input) -> tuple[InputFormat, ...]:
@@ -50,8 +56,12 @@ def input_formats(given: Input) -> tuple[InputFormat, ...]:
 
 def is_media(spec: Output | Input) -> bool:
     """Whether its values can be seen or heard: pictures, sound and video of as many channels as files can hold."""
-    axes, channels = CHANNELS.get(spec.kind, (0, ()))
-    return len(spec.shape) == axes and spec.shape[-3 if axes > 2 else 0] in channels if axes else False
+    return _is_media(spec.kind, spec.shape)
+
+
+def _is_media(kind: str, shape: tuple[int, ...]) -> bool:
+    axes, channels = CHANNELS.get(kind, (0, ()))
+    return len(shape) == axes and shape[-3 if axes > 2 else 0] in channels if axes else False
 
 
 def format_of(output: Output, wanted: OutputFormat | None) -> OutputFormat:

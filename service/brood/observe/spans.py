@@ -64,7 +64,7 @@ class TracedRequests:
         """See `RequestObserver.timed`."""
         self._counting.timed(model, operation, part, seconds)
         if (current := CURRENT.get()) is not None:
-            current.parts[part] += round(seconds * NS_PER_S)
+            current.parts[part] = current.parts.get(part, 0) + round(seconds * NS_PER_S)
 
     def finished(self, model: str, operation: str, protocol: str, code: str, seconds: float, rows: int) -> None:
         """See `RequestObserver.finished`."""

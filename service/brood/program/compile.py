@@ -10,15 +10,28 @@ of the operation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from math import prod
 
 import numpy as np
 
 from brood.program.initial import FRAMES
 from brood.program.shared import check_shared
 from brood.protocol.errors import BundleError
-from brood.protocol.manifest import FLAGS, Graph, GraphInput, Manifest, Noise, Operation, Preview, Scalar, Stage
+from brood.protocol.manifest import (
+    FLAGS,
+    Graph,
+    GraphInput,
+    Manifest,
+    Noise,
+    Operation,
+    Output,
+    Preview,
+    Scalar,
+    Stage,
+    State,
+)
 from brood.sampling.schedules import COLUMNS, Schedule, make_schedule
 
 
@@ -122,11 +135,22 @@ class Program:
     outputs: tuple[tuple[str, str, bool], ...]  # (output, value it is taken from, whether that is a state)
     shared: frozenset[str] = frozenset()  # states that the first stages make for all rows of a request
     preview: ProgramStage | None = None  # of an unfinished row; its values are outputs of the operation
+    output_bytes: int = field(init=False)  # of one sample
+    shared_bytes: int = field(init=False)  # of the states that are shared
+
+    def __post_init__(self) -> None:
+        shared = [self.operation.state[name] for name in self.shared]
+        object.__setattr__(self, "output_bytes", _bytes(self.operation.outputs.values()))
+        object.__setattr__(self, "shared_bytes", _bytes(shared))
 
     def schedule(self, params: Mapping[str, Scalar]) -> Schedule:
         """The per-step numbers of a row with these parameters."""
         words = self.manifest.schedule
         return make_schedule(words if any(stage.per_step for stage in self.stages) else None, params)
+
+
+def _bytes(specs: Iterable[Output | State]) -> int:
+    return sum(prod(each.shape) * np.dtype(each.dtype).itemsize for each in specs)
 
 
 def compile_program(manifest: Manifest, operation_name: str) -> Program:

@@ -10,7 +10,9 @@ stage's ``bind`` gives another name (or, for an input, a constant).
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
@@ -281,6 +283,21 @@ class Operation(Words):
     stages: tuple[Stage, ...] = Field(min_length=1)
     preview: Preview | None = None
     outputs: dict[TensorName, Output] = Field(min_length=1)
+
+    @cached_property
+    def scheduled(self) -> bool:
+        """Whether its steps are those of a schedule."""
+        return any(stage.repeat == "schedule" for stage in self.stages)
+
+    @cached_property
+    def framed(self) -> bool:
+        """Whether a sample has its place among so many frames."""
+        return any(state.init == "frame" for state in self.state.values())
+
+    @cached_property
+    def values(self) -> int:
+        """Numbers that one sample comes to."""
+        return sum(math.prod(output.shape) for output in self.outputs.values())
 
     @model_validator(mode="after")
     def _masks_have_names_of_their_own(self) -> Self:

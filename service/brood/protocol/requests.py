@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from brood.protocol.errors import InvalidArgument, invalid
 from brood.protocol.manifest import DType, Scalar
@@ -25,6 +25,8 @@ SEED_LIMIT = 2**63
 BASE64 = "base64 text (RFC 4648, with padding)"
 AXES_LIMIT = 16
 NAMES_LIMIT = 256
+# For the schema: a default that is an object would be copied, entry by entry, for each request.
+EMPTY: dict[str, JsonValue] = {"default": {}}
 
 
 def _bytes_of(value: object) -> object:
@@ -113,9 +115,11 @@ class GenerateRequest(Asked):
     seed: int | None = Field(default=None, ge=0, lt=SEED_LIMIT, description="default: drawn, and reported")
     index: int = Field(default=0, ge=0, lt=2**53, description="index of the first sample")
     params: Annotated[dict[str, bool | int | float | str], BeforeValidator(_few)] = Field(
-        default={}, examples=[{"label": 7}]
+        default_factory=dict, examples=[{"label": 7}], json_schema_extra=EMPTY
     )
-    inputs: Annotated[dict[str, AnyInput], BeforeValidator(_few)] = {}
+    inputs: Annotated[dict[str, AnyInput], BeforeValidator(_few)] = Field(
+        default_factory=dict, json_schema_extra=EMPTY
+    )
     output: OutputChoice = OutputChoice()
     deadline_ms: float | None = Field(default=None, gt=0, le=86_400_000, description="from arrival, in ms")
     priority: Priority = Field(default="interactive", description="bulk: may wait for whoever is interactive")

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from brood.access.caller import ANYONE, Caller, current_caller, set_caller, working_for
+from brood.access.caller import ANYONE, Caller, current_caller, set_caller, take_back
 from brood.protocol.errors import PermissionDenied
 
 
@@ -51,8 +51,11 @@ async def test_tasks_keep_their_callers_apart() -> None:
 
 
 def test_afterwards_it_is_as_before() -> None:
-    with working_for(caller("a")), pytest.raises(PermissionDenied):
-        with working_for(caller("b")):
-            current_caller().check_model("b")
+    first = set_caller(caller("a"))
+    second = set_caller(caller("b"))
+    current_caller().check_model("b")
+    take_back(second)
+    with pytest.raises(PermissionDenied):
         current_caller().check_model("b")
+    take_back(first)
     assert current_caller() is ANYONE

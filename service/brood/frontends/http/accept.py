@@ -30,6 +30,7 @@ FORMS: Mapping[str, Form] = {
     "application/zip": "zip",
     "text/event-stream": "events",
 }
+FILES = frozenset(get_args(File))
 WHOLE: tuple[Form, ...] = ("json", "safetensors", "zip")  # hold all samples
 MEDIA_TYPES: Mapping[Form, str] = {form: media_type for media_type, form in FORMS.items()}
 ALIASES: Mapping[str, str] = {  # by which clients call what has a registered name, too
@@ -57,7 +58,7 @@ def wanted_forms(accept: str) -> tuple[Form, ...]:
 
 def is_file(form: Form) -> TypeGuard[File]:
     """Whether it is the bytes of one output."""
-    return form in get_args(File)
+    return form in FILES
 
 
 def possible_form(forms: tuple[Form, ...], operation: Operation) -> Form:

@@ -19,6 +19,7 @@ from brood.frontends.http.guard import Guard
 from brood.frontends.http.health import Health
 from brood.frontends.http.models import Models
 from brood.frontends.http.pages import root
+from brood.frontends.http.routing import route
 from brood.store.wanted import CHANGES
 
 
@@ -58,18 +59,18 @@ def routes(plane: DataPlane) -> list[Route]:
     """Every address."""
     models, health, docs, generations = Models(plane), Health(plane), Docs(plane), Generations(plane)
     return [
-        Route("/v1/generations", generations.create, methods=["POST"]),
-        Route("/v1/generations/{id:request_id}", generations.delete, methods=["DELETE"]),
-        Route("/v1/models", models.index),
-        Route("/v1/models/{name}", models.show),
-        *(Route(f"/v1/models/{{name}}/{each}", models.change(each), methods=["POST"]) for each in CHANGES),
-        Route("/healthz", health.live),
-        Route("/readyz", health.ready),
-        Route("/-/healthz", health.ready),  # where KubeRay looks whether a pod belongs into the service
-        Route("/openapi.json", docs.openapi),
-        Route("/docs", docs.page),
-        Route("/docs/{file}", docs.file),
+        route("/v1/generations", generations.create, "POST"),
+        route("/v1/generations/{id:request_id}", generations.delete, "DELETE"),
+        route("/v1/models", models.index),
+        route("/v1/models/{name}", models.show),
+        *(route(f"/v1/models/{{name}}/{each}", models.change(each), "POST") for each in CHANGES),
+        route("/healthz", health.live),
+        route("/readyz", health.ready),
+        route("/-/healthz", health.ready),  # where KubeRay looks whether a pod belongs into the service
+        route("/openapi.json", docs.openapi),
+        route("/docs", docs.page),
+        route("/docs/{file}", docs.file),
         *openai.routes(plane),
         *oip.routes(plane),
-        Route("/", root),
+        route("/", root),
     ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from brood.dataplane.ids import request_id_of
 from brood.frontends.http.errors import error_response, foreign
+from brood.frontends.http.heads import Heads, heads_of
 from brood.frontends.http.hosts import check_host, check_origin
 from brood.observe.trace import Trace, begin, trace_of
 from brood.protocol.errors import BroodError, Internal, NotReady
@@ -29,12 +30,12 @@ class Border:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI 3)."""
-        headers: list[tuple[bytes, bytes]] = scope["headers"]
-        request_id = request_id_of(first(headers, b"x-request-id"))
+        heads = heads_of(scope)
+        request_id = request_id_of(heads.text(b"x-request-id"))
         # The router raises for what it cannot find only where it is part of an app.
         scope["app"], scope["state"] = self, {"request_id": request_id}
         named = [(b"x-request-id", request_id.encode())]
-        if (trace := traced(headers)) is not None:
+        if (trace := traced(heads)) is not None:
             scope["state"]["trace_id"] = trace.trace_id
             named.append((b"traceresponse", trace.header().encode()))
         begin(request_id, trace)
@@ -42,16 +43,19 @@ class Border:
 
         async def send_named(message: Message) -> None:
             nonlocal started
-            if message["type"] == "http.response.start":
+            if not started and message["type"] == "http.response.start":
                 started = True
                 message["headers"] = [*message["headers"], *named]
-            for piece in pieces(message):
-                await send(piece)
+            if len(message.get("body", b"")) > PIECE_BYTES:
+                for piece in pieces(message):
+                    await send(piece)
+            else:
+                await send(message)
 
         try:
             if self._hosts is not None:
-                check_host(every(headers, b"host"), self._hosts)
-                check_origin(every(headers, b"origin"), self._hosts)
+                check_host(heads.every(b"host"), self._hosts)
+                check_origin(heads.every(b"origin"), self._hosts)
             await self._app(scope, receive, send_named)
         except asyncio.CancelledError as error:
             # The server cancels what outlives its grace when it stops; this is the outermost frame of that task.
@@ -66,29 +70,16 @@ class Border:
 
 
 def pieces(message: Message) -> Iterator[Message]:
-    """A message; a large body bit by bit, each when the one before was taken by the transport."""
-    body = message.get("body", b"")
-    if len(body) <= PIECE_BYTES:
-        yield message
-        return
+    """A message with a large body bit by bit, each when the one before was taken by the transport."""
+    body = memoryview(message["body"])
     for end in range(PIECE_BYTES, len(body) + PIECE_BYTES, PIECE_BYTES):
         more = end < len(body) or message.get("more_body", False)
         yield {**message, "body": body[end - PIECE_BYTES : end], "more_body": more}
 
 
-def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
-    """The first header of a (lower-case) name."""
-    return next((value.decode("latin-1") for key, value in headers if key == name), None)
-
-
-def every(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[str]:
-    """All headers of a (lower-case) name."""
-    return [value.decode("latin-1") for key, value in headers if key == name]
-
-
-def traced(headers: Iterable[tuple[bytes, bytes]]) -> Trace | None:
+def traced(heads: Heads) -> Trace | None:
     """The trace that a request says it is part of; None: it does not say so. Who says it twice gets a new one."""
-    given = every(headers, b"traceparent")
+    given = heads.every(b"traceparent")
     return trace_of(given[0] if len(given) == 1 else "") if given else None
 
 

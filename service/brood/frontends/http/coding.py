@@ -5,8 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 
-from starlette.datastructures import Headers
-
 from brood.protocol.errors import InvalidArgument, PayloadTooLarge, UnsupportedMediaType, show
 
 WINDOWS: Mapping[str, int] = {"gzip": 31, "deflate": 15}  # zlib's word for the format
@@ -17,14 +15,16 @@ WORTH = 0.7  # pictures in base64 shrink to 0.76 for the same time: not worth it
 INFLATE_BYTE_S, DEFLATE_BYTE_S = 4e-9, 25e-9  # of plain content, measured
 
 
-def coding_of(headers: Headers) -> str | None:
+def coding_of(encoding: str | None) -> str | None:
     """How a request's body is compressed; None: it is not.
+
+    Args:
+        encoding: its header ``Content-Encoding``.
 
     Raises:
         UnsupportedMediaType: in another way.
     """
-    given = headers.get("content-encoding", "identity").strip().lower()
-    if given == "identity":
+    if encoding is None or (given := encoding.strip().lower()) == "identity":
         return None
     if given not in WINDOWS:
         text = f"Content-Encoding: {show(given)} is not read here; allowed: {', '.join(WINDOWS)}, identity"

@@ -13,7 +13,7 @@ from swagger_ui_bundle import swagger_ui_path
 
 from brood.dataplane.plane import DataPlane
 from brood.frontends.http.openapi import document
-from brood.frontends.http.pages import coded
+from brood.frontends.http.pages import Whole, coded
 from brood.protocol.errors import RouteNotFound
 
 PAGE = b"""<!DOCTYPE html>
@@ -40,7 +40,7 @@ class Docs:
     def __init__(self, plane: DataPlane) -> None:
         self._plane = plane
 
-    async def openapi(self, request: Request) -> Response:
+    async def openapi(self, request: Request) -> Whole:
         """The document, with the models that are here now."""
         content = to_json(document(self._plane.models()))
         return await coded(self._plane.offload, request, content, "application/json")

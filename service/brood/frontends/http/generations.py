@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import cache
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,15 +24,25 @@ from brood.frontends.http.accept import (
 from brood.frontends.http.body import HttpGenerateRequest, boundary_of, parse, whole_body
 from brood.frontends.http.disconnect import until_disconnect
 from brood.frontends.http.events import EventAnswer, EventWords
-from brood.frontends.http.files import as_safetensors, as_zip
+from brood.frontends.http.files import COPY_BYTE_S, as_safetensors, as_zip
+from brood.frontends.http.heads import Heads, heads_of
 from brood.frontends.http.multipart import PER_BYTE_S as PART_BYTE_S
 from brood.frontends.http.multipart import parse_multipart
-from brood.frontends.http.pages import coded
-from brood.frontends.http.render import PER_BYTE_S, content_of, headers_of, render
+from brood.frontends.http.pages import REPLAYED, Whole, coded
+from brood.frontends.http.render import PER_BYTE_S, Headers, content_of, headers_of, render
 from brood.protocol.errors import BroodError, GenerationNotFound, show
 from brood.protocol.requests import OutputChoice
 
 PROTOCOL = "http"
+_choice = cache(lambda form: OutputChoice(format=form))
+KEY_HEADER = KEY.lower().encode()
+# What writes all samples, and how long it takes for each byte of content, measured.
+WRITERS: Mapping[Form, tuple[Callable[[Answer], bytes], float]] = {
+    "json": (render, PER_BYTE_S),
+    "events": (render, PER_BYTE_S),
+    "zip": (as_zip, PER_BYTE_S),
+    "safetensors": (as_safetensors, COPY_BYTE_S),
+}
 
 
 class Generations:
@@ -38,18 +51,19 @@ class Generations:
     def __init__(self, plane: DataPlane) -> None:
         self._plane = plane
 
-    async def create(self, request: Request) -> Response | EventAnswer:
+    async def create(self, request: Request) -> Whole | EventAnswer:
         """Make samples and answer when all are finished, or as they are."""
+        heads = heads_of(request.scope)
         try:
-            forms = wanted_forms(request.headers.get("accept", "*/*"))
-            asked, form, output = self._formed(await self._read(request), forms)
-            key = request.headers.get(KEY)
+            forms = wanted_forms(heads.text(b"accept") or "*/*")
+            asked, form, output = self._formed(await self._read(request, heads), forms)
+            key = heads.text(KEY_HEADER)
             if asked.stream:
                 refuse_key(key)
         except BroodError as error:
             self._plane.refused(error, PROTOCOL)
             raise
-        request_id = request.state.request_id
+        request_id: str = request.scope["state"]["request_id"]
         if asked.stream:
             events = self._plane.generate(asked, request_id, PROTOCOL)
             words = EventWords(self._plane, asked.output, request_id)
@@ -65,8 +79,8 @@ class Generations:
             raise GenerationNotFound(f"id: no generation {show(request_id)} is running; it may have ended", field="id")
         return Response(status_code=204)
 
-    async def _read(self, request: Request) -> HttpGenerateRequest:
-        boundary = boundary_of(request.headers.get("content-type", ""))
+    async def _read(self, request: Request, heads: Heads) -> HttpGenerateRequest:
+        boundary = boundary_of(heads.text(b"content-type") or "")
         body = await whole_body(request, self._plane)
         if boundary is None:
             return parse(body)
@@ -75,32 +89,29 @@ class Generations:
     def _formed(self, asked: HttpGenerateRequest, forms: tuple[Form, ...]) -> tuple[HttpGenerateRequest, Form, str]:
         """The request with outputs as the form needs them, the form, and the output whose bytes are wanted (if any)."""
         form, output = forms[0], ""
+        operation = None
         if is_file(form) and not asked.stream:
-            form = possible_form(forms, self._plane.operation(asked))
+            operation = self._plane.operation(asked)
+            form = possible_form(forms, operation)
         check_stream(form, asked.stream)
-        if is_file(form):
-            output = only_output(self._plane.operation(asked), form, asked.n)
-            choice = asked.output if asked.output.format == form else OutputChoice(format=form)
+        if operation is not None and is_file(form):
+            output = only_output(operation, form, asked.n)
+            choice = asked.output if asked.output.format == form else _choice(form)
         elif form == "safetensors":
-            choice = OutputChoice(format="raw")
+            choice = _choice("raw")
         else:
             return asked, form, output
         return asked.model_copy(update={"output": choice}), form, output
 
-    async def _response(self, request: Request, answer: Answer, form: Form, output: str) -> Response:
-        headers = {"Idempotent-Replayed": "true"} if answer.replayed else {}
-        writing_s = PER_BYTE_S * answer.size
-        match form:
-            case "zip":
-                content = await self._plane.offload.run(writing_s, as_zip, answer)
-            case "safetensors":
-                content = await self._plane.offload.run(writing_s, as_safetensors, answer)
-            case "json" | "events":
-                content = await self._plane.offload.run(writing_s, render, answer)
-            case _:
-                content = content_of(answer, output)
+    async def _response(self, request: Request, answer: Answer, form: Form, output: str) -> Whole:
+        headers: Headers = (REPLAYED,) if answer.replayed else ()
+        if is_file(form):
+            content = content_of(answer, output)
+        else:
+            write, per_byte_s = WRITERS[form]
+            content = await self._plane.offload.run(per_byte_s * answer.size, write, answer)
         if form != "json":
-            headers |= headers_of(answer)
+            headers += headers_of(answer)
         if form in ("json", "npy"):
             return await coded(self._plane.offload, request, content, MEDIA_TYPES[form], headers)
-        return Response(content, headers=headers, media_type=MEDIA_TYPES[form])
+        return Whole(content, MEDIA_TYPES[form], headers)

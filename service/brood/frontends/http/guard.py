@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack
-
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from brood.access.caller import Caller
 from brood.access.gate import Gate
 from brood.dataplane.plane import DataPlane
-from brood.frontends.http.border import first
+from brood.frontends.http.heads import heads_of
 from brood.frontends.http.verbs import verb_of
 from brood.protocol.errors import BroodError
 
@@ -28,15 +25,15 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI 3)."""
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(self._admitted(scope))
-            except BroodError as error:
-                self._plane.refused(error, PROTOCOL)
-                raise
+        heads = heads_of(scope)
+        try:
+            verb = verb_of(scope["method"], scope["path"])
+            admitted = self._gate.admitted(verb, heads.text(b"authorization"), heads.text(b"x-api-key"))
+            admitted.__enter__()
+        except BroodError as error:
+            self._plane.refused(error, PROTOCOL)
+            raise
+        try:
             await self._app(scope, receive, send)
-
-    def _admitted(self, scope: Scope) -> AbstractContextManager[Caller]:
-        headers: list[tuple[bytes, bytes]] = scope["headers"]
-        verb = verb_of(scope["method"], scope["path"])
-        return self._gate.admitted(verb, first(headers, b"authorization"), first(headers, b"x-api-key"))
+        finally:
+            admitted.__exit__()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 from brood.access.exposure import is_loopback
 from brood.protocol.errors import HostRefused, show
@@ -47,6 +48,7 @@ def check_origin(given: Sequence[str], names: Collection[str]) -> None:
             raise _refused("Origin", f"{show(origin)} is not this server", names)
 
 
+@lru_cache(64)
 def _name(authority: str) -> str | None:
     parts = FORM.fullmatch(authority.lower())
     return None if parts is None else parts[1]

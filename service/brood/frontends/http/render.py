@@ -13,6 +13,7 @@ from brood.protocol.errors import Internal
 from brood.protocol.events import Accepted, Usage
 
 Words = dict[str, Any]
+Headers = tuple[tuple[bytes, bytes], ...]  # as ASGI has them: names in lower case
 PER_BYTE_S = 3e-9  # base64 and JSON, per byte of content, measured
 
 
@@ -78,13 +79,13 @@ def content_of(answer: Answer, output: str) -> bytes:
     return content.content
 
 
-def headers_of(answer: Answer) -> dict[str, str]:
+def headers_of(answer: Answer) -> Headers:
     """What the body cannot say when it is a file."""
     accepted, sample = answer.accepted, answer.samples[0]
-    return {
-        "X-Brood-Seed": str(sample.seed),
-        "X-Brood-Index": str(sample.index),
-        "X-Brood-Model": accepted.model,
-        "X-Brood-Version": str(accepted.version),
-        "X-Brood-Determinism": accepted.determinism,
-    }
+    return (
+        (b"x-brood-seed", b"%d" % sample.seed),
+        (b"x-brood-index", b"%d" % sample.index),
+        (b"x-brood-model", accepted.model.encode()),
+        (b"x-brood-version", b"%d" % accepted.version),
+        (b"x-brood-determinism", accepted.determinism.encode()),
+    )

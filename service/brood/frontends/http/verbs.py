@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from brood.access.verbs import Verb
 
@@ -20,6 +21,7 @@ TABLE: tuple[tuple[str, str, Verb], ...] = (
 _COMPILED = tuple((re.compile(methods), re.compile(paths), verb) for methods, paths, verb in TABLE)
 
 
+@lru_cache(256)
 def verb_of(method: str, path: str) -> Verb:
     """What a request wants to do."""
     for methods, paths, verb in _COMPILED:

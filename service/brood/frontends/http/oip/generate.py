@@ -12,7 +12,6 @@ from typing import Any
 
 from pydantic_core import to_json
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from brood.dataplane.find import manifest_of
@@ -24,7 +23,7 @@ from brood.frontends.http.errors import oip_words
 from brood.frontends.http.events import HEADERS
 from brood.frontends.http.oip.answer import JSON, flat
 from brood.frontends.http.oip.body import GenerateWords
-from brood.frontends.http.pages import coded
+from brood.frontends.http.pages import Whole, coded
 from brood.frontends.http.words import read_words
 from brood.frontends.oip import InferAnswer, InferCall, Inference, Tensor, version_of
 from brood.frontends.oip.specs import Spec, input_specs
@@ -41,7 +40,7 @@ class Generate:
     def __init__(self, plane: DataPlane) -> None:
         self._plane, self._inference = plane, Inference(plane, PROTOCOL)
 
-    async def whole(self, request: Request) -> Response:
+    async def whole(self, request: Request) -> Whole:
         """Answer when all rows are finished."""
         call = await self._call(request)
         with until_disconnect(request.receive):

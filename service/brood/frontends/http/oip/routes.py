@@ -12,6 +12,7 @@ from brood.dataplane.plane import DataPlane
 from brood.frontends.http.oip.generate import Generate
 from brood.frontends.http.oip.infer import Infer
 from brood.frontends.http.oip.models import Models, unsupported
+from brood.frontends.http.routing import route
 
 Endpoint = Callable[[Request], Awaitable[Any]]
 NOT_OFFERED = (
@@ -27,15 +28,15 @@ def routes(plane: DataPlane) -> list[Route]:
     """Every address."""
     models, infer, generate = Models(plane), Infer(plane), Generate(plane)
     return [
-        Route("/v2", models.server),
-        Route("/v2/health/live", models.live),
-        Route("/v2/health/ready", models.ready),
-        Route("/v2/models", models.names),
-        Route("/v2/models/stats", models.statistics),
-        Route("/v2/repository/index", models.index, methods=["POST"]),
-        Route("/v2/repository/models/{name}/load", models.load, methods=["POST"]),
-        Route("/v2/repository/models/{name}/unload", models.unload, methods=["POST"]),
-        *(Route(path, unsupported, methods=["GET", "POST"]) for path in NOT_OFFERED),
+        route("/v2", models.server),
+        route("/v2/health/live", models.live),
+        route("/v2/health/ready", models.ready),
+        route("/v2/models", models.names),
+        route("/v2/models/stats", models.statistics),
+        route("/v2/repository/index", models.index, "POST"),
+        route("/v2/repository/models/{name}/load", models.load, "POST"),
+        route("/v2/repository/models/{name}/unload", models.unload, "POST"),
+        *(route(path, unsupported, "GET", "POST") for path in NOT_OFFERED),
         *_of_model("", models.metadata),
         *_of_model("/ready", models.model_ready),
         *_of_model("/config", models.config),
@@ -49,6 +50,6 @@ def routes(plane: DataPlane) -> list[Route]:
 def _of_model(path: str, endpoint: Endpoint, method: str = "GET") -> list[Route]:
     """An address of a model, and of one version of it."""
     return [
-        Route(f"/v2/models/{{name}}{path}", endpoint, methods=[method]),
-        Route(f"/v2/models/{{name}}/versions/{{version}}{path}", endpoint, methods=[method]),
+        route(f"/v2/models/{{name}}{path}", endpoint, method),
+        route(f"/v2/models/{{name}}/versions/{{version}}{path}", endpoint, method),
     ]

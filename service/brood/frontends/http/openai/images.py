@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from brood.dataplane.costs import decoding_s
 from brood.dataplane.plane import DataPlane
@@ -20,7 +19,7 @@ from brood.frontends.http.openai.form import read_form
 from brood.frontends.http.openai.order import Order, order_of
 from brood.frontends.http.openai.uploads import inputs_of
 from brood.frontends.http.openai.verbs import Verb, find_painter
-from brood.frontends.http.pages import coded
+from brood.frontends.http.pages import REPLAYED, Whole, coded
 from brood.frontends.http.render import PER_BYTE_S
 from brood.frontends.http.words import read_fields, read_words
 from brood.protocol.errors import BroodError, UnsupportedMediaType, show
@@ -35,7 +34,7 @@ class Images:
     def __init__(self, plane: DataPlane) -> None:
         self._plane = plane
 
-    async def answer(self, verb: Verb, request: Request) -> Response | EventAnswer:
+    async def answer(self, verb: Verb, request: Request) -> Whole | EventAnswer:
         """Make pictures and answer when all are finished, or as they are."""
         key = request.headers.get(KEY)
         try:
@@ -53,7 +52,7 @@ class Images:
             key = key or await self._key(order)
             answer = await self._plane.answer(order.request, request_id, PROTOCOL, idempotency_key=key)
             content = await self._plane.offload.run(PER_BYTE_S * answer.size, render, answer, order)
-            headers = {"Idempotent-Replayed": "true"} if answer.replayed else {}
+            headers = (REPLAYED,) if answer.replayed else ()
             return await coded(self._plane.offload, request, content, JSON, headers)
 
     async def _order(self, verb: Verb, request: Request) -> Order:
