@@ -116,7 +116,8 @@ def _write_fresh(model: EngineModel, rows: Sequence[Row]) -> None:
     """Give rows that have not run yet their initial state, all rows of an operation together."""
     operations: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        operations[row.job.program.name].append(row)
+        if row.job.program.operation.state:
+            operations[row.job.program.name].append(row)
     for together in operations.values():
         for name, values in initial_state(together, together[0].job.program).items():
             for row, value in zip(together, values, strict=True):

@@ -47,13 +47,14 @@ def lacking(row: Row, coming: bool) -> list[Lack]:
         row: any that has not ended.
         coming: the present step is being made; the next one counts, if it is in the same stage.
     """
-    step, leg, fresh = row.step + coming, row.job.legs[row.stage], row.fresh and not coming
+    step, job = row.step + coming, row.job
+    leg = job.legs[row.stage]
     if step >= leg.calls:
         return []
-    found = _lacking_state(row) if fresh else []
+    found = _lacking_state(row) if not coming and job.program.operation.state and row.fresh else []
     for draw in leg.call(step).draws:
         buffer = row.noise.get((row.stage, draw.feed))
-        if (buffer is None or not buffer.has(step)) and not draw.source.silent(row.job.schedule, step):
+        if (buffer is None or not buffer.has(step)) and not draw.source.silent(job.schedule, step):
             steps = max(1, min(leg.calls - step, NUMBERS_AHEAD // draw.count))
             found.append(Lack(row, draw.source.noise, draw.count, step, steps, row.stage, draw.feed))
     return found

@@ -11,9 +11,13 @@ turn with those of others. Nobody starves, because what a newcomer's time is cou
 from __future__ import annotations
 
 import heapq
+from operator import attrgetter
 
 from brood.engine.fair import Share
 from brood.engine.rows import Job
+
+
+_tag = attrgetter("tag")
 
 
 class Waiting:
@@ -41,7 +45,7 @@ class Waiting:
     def first(self) -> Job | None:
         """The job whose row should begin next: of the tenant with the lowest tag, the one that should finish first."""
         while self._tenants:
-            tenant = min(self._tenants, key=lambda share: share.tag)
+            tenant = self._next_tenant()
             job = self._lowest(self._tenants[tenant])
             if job is not None:
                 return job
@@ -52,12 +56,16 @@ class Waiting:
         """Some of the jobs whose turn is near."""
         if not self.rows:
             return []
-        heap = self._tenants[min(self._tenants, key=lambda share: share.tag)]
+        heap = self._tenants[self._next_tenant()]
         return [job for _, _, job in heap[:most] if self._waits(job)]
 
     def oldest(self) -> float:
         """When the first of them arrived."""
         return min(job.arrived for heap in self._tenants.values() for _, _, job in heap if self._waits(job))
+
+    def _next_tenant(self) -> Share:
+        tenants = self._tenants
+        return next(iter(tenants)) if len(tenants) == 1 else min(tenants, key=_tag)
 
     def _lowest(self, heap: list[tuple[float, int, Job]]) -> Job | None:
         while heap and not self._waits(heap[0][2]):

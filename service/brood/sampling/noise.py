@@ -8,6 +8,7 @@ distributions may change from version to version.
 
 import math
 import secrets
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -25,6 +26,8 @@ WORDS_PER_BLOCK: Final = 4
 # Exponents of two below which a number must stay. Step and count together keep the block number below 2**62, so
 # it can never carry into the index word.
 LIMIT_BITS: Final[Mapping[str, int]] = {"seed": 63, "stream": 32, "index": 63, "count": 32, "step": 32}
+LIMITS: Final[Mapping[str, int]] = {field: 2**bits for field, bits in LIMIT_BITS.items()}
+STEPS: Final = LIMITS["step"]
 DRAWN_SEED_BITS: Final = 53
 
 TRANSFORMS: Final[Mapping[str, Callable[[NDArray[np.uint64]], NDArray[np.float32]]]] = {
@@ -36,8 +39,7 @@ TRANSFORMS: Final[Mapping[str, Callable[[NDArray[np.uint64]], NDArray[np.float32
 class NoiseStream:
     """The raw words of one row's one noise input, step after step.
 
-    Making one costs as much as a thousand words or more: keep it for the life of the row. A call of `raw` has a fixed
-    price too, so where a step takes few numbers fetch several steps at once.
+    A call of `raw` has a fixed price, so where a step takes few numbers fetch several steps at once.
 
     Args:
         seed: of the request, 0 <= seed < 2**63.
@@ -50,17 +52,13 @@ class NoiseStream:
         ValueError: naming the field, the value and what is allowed.
     """
 
-    __slots__ = ("_count", "_left", "_random_raw", "_width")
+    __slots__ = ("_blocks", "_count", "_index", "_seed", "_step", "_stream")
 
     def __init__(self, *, seed: int, stream: int, index: int, count: int, step: int = 0) -> None:
-        key = np.array([_checked("seed", seed), _checked("stream", stream)], np.uint64)
+        self._seed, self._stream = _checked("seed", seed), _checked("stream", stream)
+        self._index, self._step = _checked("index", index), _checked("step", step)
         self._count = _checked("count", count, least=1)
-        first, blocks = _checked("step", step), -(-self._count // WORDS_PER_BLOCK)
-        self._width = blocks * WORDS_PER_BLOCK
-        self._left = 2 ** LIMIT_BITS["step"] - first
-        # numpy adds one to the counter before it makes a block: the first block made here is first * blocks + 1.
-        counter = np.array([first * blocks, _checked("index", index), 0, 0], np.uint64)
-        self._random_raw = np.random.Philox(key=key, counter=counter).random_raw
+        self._blocks = -(-self._count // WORDS_PER_BLOCK)
 
     def raw(self, steps: int = 1) -> NDArray[np.uint64]:
         """The words of the next `steps` steps, uint64 [steps, count], and go on behind them.
@@ -68,11 +66,34 @@ class NoiseStream:
         Raises:
             ValueError: steps is not positive, or the last step would reach 2**32.
         """
-        if steps < 1 or steps > self._left:
-            raise ValueError(f"steps is {steps!r}; allowed: 1 <= steps <= {self._left}, the steps left")
-        self._left -= steps
-        words = self._random_raw((steps, self._width))
-        return words if self._width == self._count else words[:, : self._count]
+        left = STEPS - self._step
+        if steps < 1 or steps > left:
+            raise ValueError(f"steps is {steps!r}; allowed: 1 <= steps <= {left}, the steps left")
+        width = self._blocks * WORDS_PER_BLOCK
+        # numpy adds one to the counter before it makes a block: the first block made here is step * blocks + 1.
+        words = _PHILOX.words(self._seed, self._stream, self._step * self._blocks, self._index, (steps, width))
+        self._step += steps
+        return words if width == self._count else words[:, : self._count]
+
+
+class _Philox(threading.local):
+    """One generator for each thread, put where words are wanted: making one takes ten times longer."""
+
+    def __init__(self) -> None:
+        self._made = np.random.Philox(0)
+        self._key, self._counter = np.zeros(2, np.uint64), np.zeros(4, np.uint64)
+        # All four words of the block before are taken: the next one is that behind the counter.
+        self._state: Any = {**self._made.state, "state": {"key": self._key, "counter": self._counter}, "buffer_pos": 4}
+
+    def words(self, seed: int, stream: int, before: int, index: int, shape: tuple[int, int]) -> NDArray[np.uint64]:
+        self._key[0], self._key[1] = seed, stream
+        self._counter[0], self._counter[1] = before, index
+        self._made.state = self._state
+        words: NDArray[np.uint64] = self._made.random_raw(shape)
+        return words
+
+
+_PHILOX = _Philox()
 
 
 def noise(
@@ -103,7 +124,9 @@ def draw_seed() -> int:
 
 
 def _checked(field: str, value: Any, *, least: int = 0) -> int:
-    limit = 2 ** LIMIT_BITS[field]
+    limit = LIMITS[field]
+    if type(value) is int and least <= value < limit:
+        return value
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or not least <= value < limit:
         raise ValueError(f"{field} is {value!r}; allowed: an integer, {least} <= {field} < {limit}")
     return int(value)
