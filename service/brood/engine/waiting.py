@@ -16,7 +16,6 @@ from operator import attrgetter
 from brood.engine.fair import Share
 from brood.engine.rows import Job
 
-
 _tag = attrgetter("tag")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from brood.media.animation import write_animated_webp, write_apng, write_gif
 from brood.media.formats import PLAIN, check_installed, output_formats
-from brood.media.npy import write_npy
+from brood.media.npy import Bytes, memory, write_npy
 from brood.media.pictures import write_jpeg, write_webp
 from brood.media.pixels import to_pixels
 from brood.media.png import write_png
@@ -22,7 +22,7 @@ from brood.protocol.errors import InvalidArgument
 from brood.protocol.manifest import Output, Sample
 from brood.protocol.requests import OutputFormat
 
-__all__ = ["Encoded", "Stamp", "encode_output"]
+__all__ = ["Bytes", "Encoded", "Stamp", "encode_output"]
 
 KINDS = ("image", "audio", "video")
 
@@ -31,7 +31,7 @@ KINDS = ("image", "audio", "video")
 class Encoded:
     """One output as bytes, and what they decode to."""
 
-    content: bytes
+    content: Bytes  # as ``raw``, those of the array itself, uncopied
     format: OutputFormat
     dtype: str  # of the decoded array; uint8 for pictures and video, int16 for sound
     # Of the decoded array: of a picture [H, W] or [H, W, 3], of a video [T, H, W] or [T, H, W, 3], of sound [samples,
@@ -83,7 +83,7 @@ def encode_output(
 
 def _plain(array: np.ndarray, output: Output, sample: Sample | None, format: OutputFormat) -> Encoded:
     little = array.astype(_little(array.dtype), "C", copy=False)
-    content = little.tobytes() if format == "raw" else write_npy(little)
+    content = memory(little) if format == "raw" else write_npy(little)
     kind, dtype, shape = output.kind, output.dtype, array.shape
     if sample is None or kind not in KINDS:
         return Encoded(content, format, dtype, shape)

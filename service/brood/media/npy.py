@@ -11,10 +11,17 @@ import numpy as np
 from brood.media.numbers import REAL
 from brood.media.refused import Refused
 
+Bytes = bytes | memoryview
+
 
 def write_npy(array: np.ndarray) -> bytes:
     """A ``.npy`` file, version 1.0, in C order."""
-    return _header(array.dtype, array.shape) + array.tobytes()
+    return b"".join((_header(array.dtype, array.shape), memory(np.ascontiguousarray(array))))
+
+
+def memory(array: np.ndarray) -> memoryview:
+    """The bytes of a C-ordered array, where they are."""
+    return array.reshape(-1).view(np.uint8).data
 
 
 @lru_cache(256)

@@ -7,6 +7,8 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from brood.media.npy import Bytes
+
 ALIGNMENT = 8  # bytes: so that the tensors can be read where they lie
 DTYPES: Mapping[str, str] = {
     "bool": "BOOL",
@@ -31,13 +33,13 @@ class Named:
     name: str
     dtype: str  # numpy's word
     shape: tuple[int, ...]
-    pieces: tuple[bytes, ...]  # little-endian, C order
+    pieces: tuple[Bytes, ...]  # little-endian, C order
 
 
 def write_safetensors(tensors: Iterable[Named], metadata: Mapping[str, str]) -> bytes:
     """A file; equal arguments give equal bytes."""
     head: dict[str, object] = {"__metadata__": dict(metadata)}
-    pieces: list[bytes] = []
+    pieces: list[Bytes] = []
     end = 0
     for tensor in tensors:
         start, end = end, end + sum(len(piece) for piece in tensor.pieces)

@@ -75,7 +75,7 @@ def _parts(sample: EncodedSample) -> dict[str, Any]:
 def _output(content: Content) -> pb.Output:
     if not isinstance(content, Encoded):
         return pb.Output(scalar=value_of(content))
-    tensor = pb.Tensor(content=content.content, format=content.format, dtype=content.dtype, shape=content.shape)
+    tensor = pb.Tensor(content=bytes(content.content), format=content.format, dtype=content.dtype, shape=content.shape)
     tensor.range.extend(content.range or ())
     if content.sample_rate_hz is not None:
         tensor.sample_rate_hz = content.sample_rate_hz

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from brood.dataplane.result import Answer, Content
 from brood.frontends.http.render import Words, answer_words, content_words, head_words
 from brood.media.archive import write_zip
-from brood.media.encode import Encoded
+from brood.media.encode import Bytes, Encoded
 from brood.media.safetensors import Named, write_safetensors
 
 COPY_BYTE_S = 0.2e-9  # of safetensors, per byte of content, measured
@@ -20,7 +20,7 @@ ENDINGS = {"jpeg": "jpg", "raw": "bin"}  # of formats that are not called as the
 
 def as_zip(answer: Answer) -> bytes:
     """An archive of ``metadata.json``, which is the JSON answer with ``file`` for ``b64``, and the files it names."""
-    files: list[tuple[str, bytes]] = []
+    files: list[tuple[str, Bytes]] = []
     samples: list[Words] = []
     for sample in answer.samples:
         outputs: Words = {}

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from brood.dataplane.result import Answer, Content, EncodedSample, Timing
-from brood.media.encode import Encoded
+from brood.media.encode import Bytes, Encoded
 from brood.protocol.errors import Internal
 from brood.protocol.events import Accepted, Usage
 
@@ -71,7 +71,7 @@ def content_words(content: Encoded) -> Words:
     return {"format": content.format, "dtype": content.dtype, "shape": content.shape, **told}
 
 
-def content_of(answer: Answer, output: str) -> bytes:
+def content_of(answer: Answer, output: str) -> Bytes:
     """The bytes of one output of the only sample."""
     content = answer.samples[0].outputs[output]
     if not isinstance(content, Encoded):
