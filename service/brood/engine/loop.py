@@ -153,7 +153,7 @@ class Engine:
         self._executor = Executor(ahead=self._ahead, on_call=self._hand_over)
         self._core = EngineCore(Scheduler(options.max_wait_s), self._execute, time.monotonic, self._watch)
         self._changed = threading.Condition(self._core.lock)
-        self._begun, self._new, self._stopping = False, False, False
+        self._begun, self._new, self._stopping, self._waking = False, False, False, False
         self._thread = threading.Thread(target=self._run, name="brood-engine", daemon=True)
         self._streams: dict[str, EventStream] = {}
         self._loop: asyncio.AbstractEventLoop
@@ -223,8 +223,9 @@ class Engine:
                 raise Internal(f"a request of the id {generation.request_id!r} is running")
             self._core.submit(self._admission.admit(job, self._core.scheduler, now))
             self._tell_queue()
-            self._new = True
-            self._changed.notify()
+        if not self._waking:
+            self._waking = True
+            self._loop.call_soon(self._wake)
         stream = self._streams[generation.request_id] = EventStream(partial(self._forget, generation.request_id))
         stream.tell(_accepted(generation, determinism))
         return stream
@@ -240,6 +241,13 @@ class Engine:
         """Hold a model no longer than its generations run; none is submitted any more."""
         with self._core.lock:
             self._core.scheduler.forget(model)
+
+    def _wake(self) -> None:
+        """There is more to do, perhaps for several requests that have come at once."""
+        self._waking = False
+        with self._changed:
+            self._new = True
+            self._changed.notify()
 
     def _forget(self, request_id: str) -> None:
         """The caller has gone or has seen the last event."""
