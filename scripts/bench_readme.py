@@ -36,6 +36,7 @@ SERVERS = {
 }
 APART = ("PNG", "split")
 WIDTH = 120
+LEAST = 0.1  # smaller ratios are told with two digits that count
 
 Words = Mapping[str, Any]
 
@@ -68,7 +69,10 @@ def _ratio(found: Words, begin: str) -> str:
         if name.startswith(begin) and not any(word in name for word in APART) and each.get("closed")
     ]
     rates = [statistics.median(one["samples_per_s"] for one in rounds) for rounds in lines]
-    return f"{max(rates) / found['raw']['samples_per_s']:.2f}" if rates else ""
+    if not rates:
+        return ""
+    ratio = max(rates) / found["raw"]["samples_per_s"]
+    return f"{ratio:.2f}" if ratio >= LEAST else f"{ratio:.2g}"
 
 
 def _mixed(words: Words) -> Iterator[str]:

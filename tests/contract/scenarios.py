@@ -331,9 +331,16 @@ def files_of(scenario: Scenario) -> list[dict[str, bytes]]:
         stamp, declared = Stamp(model.name, model.version, operation, seed, index), model.operations[operation].outputs
         files.append(
             {
-                name: encode_output(
-                    array, declared[name], model.sample, format_of(declared[name], choice.format), stamp, choice.quality
-                ).content
+                name: bytes(
+                    encode_output(
+                        array,
+                        declared[name],
+                        model.sample,
+                        format_of(declared[name], choice.format),
+                        stamp,
+                        choice.quality,
+                    ).content
+                )
                 for name, array in outputs.items()
                 if declared[name].kind != "scalar"
             }

@@ -52,7 +52,7 @@ def check(request: GenerateRequest, manifest: Manifest, operation: Operation, li
     _check_input_names(operation.inputs, request.inputs)
     params = check_params(operation.params, request.params)
     _check_frames(request, operation, params)
-    if operation.scheduled:
+    if any(stage.repeat == "schedule" for stage in operation.stages):
         make_schedule(manifest.schedule, params)  # parameters that are fine one by one may not make a schedule together
     return Checked(request, manifest, operation, params)
 
@@ -110,7 +110,7 @@ def _check_n(request: GenerateRequest, operation: Operation, limits: Limits) -> 
 
 def _check_frames(request: GenerateRequest, operation: Operation, params: Mapping[str, Scalar]) -> None:
     """A sample that is one of so many frames has its place among them."""
-    if not operation.framed:
+    if not any(state.init == "frame" for state in operation.state.values()):
         return
     frames, last = int(params[FRAMES]), request.index + request.n
     if last > frames:

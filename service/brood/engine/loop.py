@@ -12,7 +12,6 @@ import asyncio
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -27,8 +26,9 @@ from brood.engine.model import EngineModel
 from brood.engine.plan import StepPlan, StepReport
 from brood.engine.rows import make_job
 from brood.engine.scheduler import Scheduler, Told
+from brood.engine.stream import EventStream
 from brood.protocol.errors import Internal, NotReady, RuntimeFailed
-from brood.protocol.events import Accepted, Determinism, Done, Event, Failed, Preview, Progress
+from brood.protocol.events import Accepted, Determinism, Event, Failed
 from brood.protocol.requests import Generation, Priority
 
 log = logging.getLogger(__name__)
@@ -57,60 +57,6 @@ class EngineObserver(Protocol):
         ...
 
 
-class EventStream(AsyncGenerator[Event, None]):
-    """A generation's events until the last one.
-
-    A class, because closing a generator function's iterator that was never begun runs none of its clean-up.
-    """
-
-    __slots__ = ("_closed", "_forget", "_told", "_waits")
-
-    def __init__(self, forget: Callable[[], None]) -> None:
-        self._told = deque[Event]()
-        self._waits: asyncio.Future[None] | None = None
-        self._forget = forget
-        self._closed = False
-
-    def tell(self, event: Event) -> None:
-        """Something has happened. Who reads slowly is not told of what is no more than news."""
-        if len(self._told) >= UNREAD and isinstance(event, Progress | Preview):
-            return
-        self._told.append(event)
-        if self._waits is not None and not self._waits.done():
-            self._waits.set_result(None)
-
-    async def __anext__(self) -> Event:
-        """The next event; for one reader.
-
-        Raises:
-            StopAsyncIteration: the last one has been given.
-        """
-        if self._closed:
-            raise StopAsyncIteration
-        while not self._told:
-            self._waits = asyncio.get_running_loop().create_future()
-            await self._waits
-        event = self._told.popleft()
-        if isinstance(event, Done | Failed):
-            await self.aclose()
-        return event
-
-    async def asend(self, value: None) -> Event:
-        """As `__anext__`."""
-        return await self.__anext__()
-
-    async def athrow(self, typ: Any, val: Any = None, tb: Any = None) -> Event:
-        """Close, then raise what was given."""
-        await self.aclose()
-        raise typ if val is None else val
-
-    async def aclose(self) -> None:
-        """Cancel what is left; harmless after the last event."""
-        if not self._closed:
-            self._closed = True
-            self._forget()
-
-
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     """How the engine schedules, and what it lets in."""
@@ -123,7 +69,6 @@ class EngineOptions:
 
 HANGS = 20
 LOOK_S = 0.1  # how often it is looked whether a graph call hangs; while one does, whether deadlines have passed
-UNREAD = 64  # events; whoever reads slower is told of progress and previews no more until it has caught up
 
 
 @dataclass(frozen=True, slots=True)

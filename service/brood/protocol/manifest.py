@@ -30,19 +30,9 @@ DType = Literal[
     "bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64"
 ]
 Family = Literal[
-    "gan",
-    "vae",
-    "flow",
-    "pixelrnn",
-    "rbm",
-    "boltzmann",
-    "diffusion",
-    "flow-matching",
-    "energy",
-    "autoregressive",
-    "latent-diffusion",
-    "function",
-]
+    "gan", "vae", "flow", "pixelrnn", "rbm", "boltzmann", "diffusion", "flow-matching", "energy", "autoregressive",
+    "latent-diffusion", "function",
+]  # fmt: skip
 Dim = Annotated[int, Field(ge=1)]
 RowShape = tuple[Dim, ...]  # the dimensions of one row, without the rows axis
 Scalar = bool | int | float | str
@@ -283,16 +273,6 @@ class Operation(Words):
     stages: tuple[Stage, ...] = Field(min_length=1)
     preview: Preview | None = None
     outputs: dict[TensorName, Output] = Field(min_length=1)
-
-    @cached_property
-    def scheduled(self) -> bool:
-        """Whether its steps are those of a schedule."""
-        return any(stage.repeat == "schedule" for stage in self.stages)
-
-    @cached_property
-    def framed(self) -> bool:
-        """Whether a sample has its place among so many frames."""
-        return any(state.init == "frame" for state in self.state.values())
 
     @cached_property
     def values(self) -> int:

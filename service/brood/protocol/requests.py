@@ -117,9 +117,7 @@ class GenerateRequest(Asked):
     params: Annotated[dict[str, bool | int | float | str], BeforeValidator(_few)] = Field(
         default_factory=dict, examples=[{"label": 7}], json_schema_extra=EMPTY
     )
-    inputs: Annotated[dict[str, AnyInput], BeforeValidator(_few)] = Field(
-        default_factory=dict, json_schema_extra=EMPTY
-    )
+    inputs: Annotated[dict[str, AnyInput], BeforeValidator(_few)] = Field(default_factory=dict, json_schema_extra=EMPTY)
     output: OutputChoice = OutputChoice()
     deadline_ms: float | None = Field(default=None, gt=0, le=86_400_000, description="from arrival, in ms")
     priority: Priority = Field(default="interactive", description="bulk: may wait for whoever is interactive")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
+from brood.engine.stream import UNREAD, Reading
 from brood.protocol.errors import BroodError
 from brood.protocol.events import Accepted, Done, Event, Failed
-from brood.remote.window import UNREAD
 
 
 class Source(Protocol):
@@ -20,7 +19,7 @@ class Source(Protocol):
         ...
 
 
-class RemoteStream(AsyncGenerator[Event, None]):
+class RemoteStream(Reading):
     """A generation's events until the last one. `Accepted` comes first, however late it is put in.
 
     Args:
@@ -28,12 +27,10 @@ class RemoteStream(AsyncGenerator[Event, None]):
     """
 
     def __init__(self, on_close: Callable[[], None]) -> None:
-        self._on_close = on_close
+        super().__init__(on_close)
         self._events: deque[tuple[Event, Source | None, int]] = deque()
         self._refusal: BroodError | None = None
         self._open = False
-        self._waiter: asyncio.Future[None] | None = None
-        self._closed = False
 
     @property
     def lags(self) -> bool:
@@ -60,11 +57,10 @@ class RemoteStream(AsyncGenerator[Event, None]):
             self._refusal = error
             self._wake()
 
-    async def asend(self, value: None) -> Event:
-        """The next event.
+    async def __anext__(self) -> Event:
+        """See `Reading`.
 
         Raises:
-            StopAsyncIteration: the last one has been given.
             BroodError: the generation was refused.
         """
         if self._closed:
@@ -73,8 +69,7 @@ class RemoteStream(AsyncGenerator[Event, None]):
             if self._refusal is not None:
                 await self.aclose()
                 raise self._refusal
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+            await self._woken()
         event, source, weight = self._events.popleft()
         if source is not None:
             source.read(weight)
@@ -82,18 +77,7 @@ class RemoteStream(AsyncGenerator[Event, None]):
             await self.aclose()
         return event
 
-    async def athrow(self, typ: Any, val: Any = None, tb: Any = None) -> Event:
-        """Close, then raise what was given."""
-        await self.aclose()
-        raise typ if val is None else val
-
     async def aclose(self) -> None:
         """Cancel what is left; harmless after the last event."""
-        if not self._closed:
-            self._closed = True
-            self._events.clear()
-            self._on_close()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._events.clear()
+        await super().aclose()

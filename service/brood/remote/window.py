@@ -5,7 +5,6 @@ from __future__ import annotations
 WINDOW = 4 * 2**20  # bytes
 EVENT_WEIGHT = 256  # of any event, besides the bytes of its arrays
 CREDIT = WINDOW // 4  # read since the last credit: time for another
-UNREAD = 64  # events; whoever reads slower is told of progress and previews no more until it has caught up
 LINK_BYTES = 4 * WINDOW  # that wait for a link, of all chunks; when there are more, all of them wait
 
 

@@ -6,8 +6,8 @@ import argparse
 import asyncio
 import math
 import time
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -70,6 +70,18 @@ class Stand:
         """Call it when a server has answered; seconds that its first answer took."""
         return self._started_s.setdefault(kind, round(time.monotonic() - self._began[kind], 1))
 
+    @contextmanager
+    def only(self, kind: Kind | None) -> Iterator[None]:
+        """Meanwhile, all others are halted: what some take while idle would be measured with whoever works."""
+        others = [server for each, server in self._servers.items() if each != kind]
+        for server in others:
+            server.halt()
+        try:
+            yield
+        finally:
+            for server in others:
+                server.go_on()
+
     def idle_cores(self) -> dict[Kind, float]:
         """What each takes when nobody asks."""
         before = {kind: server.cpu_s() for kind, server in self._servers.items()}
@@ -106,9 +118,11 @@ class Bench:
         for contender in answering:
             self.found[contender.name]["idle_cores"] = idle[contender.kind]
         for number in range(self._given.rounds):
-            self._raw.measure()
+            with self._stand.only(None):
+                self._raw.measure()
             for contender in answering:
-                self._measure(contender, number)
+                with self._stand.only(contender.kind):
+                    self._measure(contender, number)
 
     def _first(self, contender: Contender) -> dict[str, Any]:
         """Until the first right answer."""

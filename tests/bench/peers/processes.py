@@ -86,9 +86,22 @@ class Server:
                 total += process.memory_full_info().pss / 1e6
         return total
 
+    def halt(self) -> None:
+        """It computes nothing until `go_on`."""
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+
+    def go_on(self) -> None:
+        """After `halt`."""
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+
     def ask_to_end(self) -> None:
         """Say that it shall; once is enough."""
         if not self._ending:
+            self.go_on()
             self._ending = self.processes()
             with suppress(ProcessLookupError):
                 os.kill(self._process.pid, signal.SIGTERM)

@@ -5,9 +5,9 @@
     make bench-peers ARGS='--seconds 3'           about an hour
     make bench-peers ARGS='--only mosec,brood --workloads mlp'
 
-For each workload all servers run at once, and are measured one after another in every round: first with a closed loop
-(how many samples a second, and what a thousand cost), then with an open one at a part of the bare session's rate (how
-long requests take). What the idle ones use meanwhile is told too.
+For each workload all servers run at once, and are measured one after another in every round, the others halted: first
+with a closed loop (how many samples a second, and what a thousand cost), then with an open one at a part of the bare
+session's rate (how long requests take). What idle ones take is told too.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def test_a_file_holds_the_sound_to_half_a_step(form: SoundFormat, channels: int)
     heard, rate = soundfile.read(io.BytesIO(encoded.content), dtype="float64", always_2d=True)
     assert rate == RATE
     assert np.abs(heard.T - array).max() <= HALF_A_STEP * 1.001
-    again = from_wave(read_sound(encoded.content, form, channels, 200, RATE), SAMPLE)
+    again = from_wave(read_sound(bytes(encoded.content), form, channels, 200, RATE), SAMPLE)
     assert again.dtype == np.float32
     assert np.abs(again - array).max() <= HALF_A_STEP * 1.001
 

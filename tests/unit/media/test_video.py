@@ -62,14 +62,15 @@ def test_a_file_says_what_made_it_and_is_equal_for_equal_samples(form: VideoForm
     assert encoded == encode_output(array.copy(), output, SAMPLE, form, STAMP)
     assert (encoded.format, encoded.dtype, encoded.shape) == (form, "uint8", (4, 6, 8))
     assert (encoded.fps, encoded.sample_rate_hz) == (12.5, None)
-    words = told(encoded.content)
+    content = bytes(encoded.content)
+    words = told(content)
     assert words["comment"] == STAMP.sentence()
     assert not {"creation_time", "date"} & words.keys()
-    assert "Lavf6" not in encoded.content.decode("latin-1")  # no version of what wrote it
+    assert "Lavf6" not in content.decode("latin-1")  # no version of what wrote it
     if form == "mp4":
-        assert encoded.content.endswith(XMP.encode())
+        assert content.endswith(XMP.encode())
         assert SOURCE_TYPE in XMP
-        assert encoded.content.index(b"moov") < encoded.content.index(b"mdat")
+        assert content.index(b"moov") < content.index(b"mdat")
 
 
 def test_odd_sides_are_evened_by_showing_the_last_row_and_column_twice() -> None:
@@ -89,7 +90,7 @@ def test_odd_sides_are_evened_by_showing_the_last_row_and_column_twice() -> None
 def test_any_size_and_number_of_frames(form: VideoFormat, shape: tuple[int, ...]) -> None:
     array = np.zeros(shape, np.float32)
     encoded = encode_output(array, Output(dtype="float32", shape=shape, kind="video"), SAMPLE, form, STAMP)
-    assert shown(encoded.content).shape[:3] == encoded.shape[:3]
+    assert shown(bytes(encoded.content)).shape[:3] == encoded.shape[:3]
     assert encoded.shape[1:3] == (shape[2] + shape[2] % 2, shape[3] + shape[3] % 2)
 
 

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
+from brood.engine.stream import UNREAD
 from brood.protocol.errors import BroodError, Overloaded, RowFailed
 from brood.protocol.events import Accepted, Done, Event, Failed, Progress, Sample, Usage
 from brood.remote.stream import RemoteStream
-from brood.remote.window import UNREAD
 
 ACCEPTED = Accepted("id", "tiny", 1, "generate", 7, 1, "exact")
 SAMPLE, DONE = Sample(0, 7, {}), Done(Usage(1, 1, 0.0, 0.0))

@@ -22,9 +22,7 @@ def json_response(view: BaseModel, status: int = 200) -> Response:
     return Response(view.model_dump_json(), status, media_type="application/json")
 
 
-async def coded(
-    offload: Offload, request: Request, content: Bytes, media_type: str, headers: Headers = ()
-) -> Whole:
+async def coded(offload: Offload, request: Request, content: Bytes, media_type: str, headers: Headers = ()) -> Whole:
     """An answer, compressed if the caller can read that and it pays."""
     headers = (*headers, VARY)
     coding = None

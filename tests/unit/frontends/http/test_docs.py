@@ -30,7 +30,8 @@ async def test_every_route_is_documented(service: Service) -> None:
     api = [
         route
         for route in routes(service.plane)
-        if route.path.startswith(("/v1", "/v2", "/healthz", "/readyz")) and route.endpoint.endpoint is not unsupported
+        if route.path.startswith(("/v1", "/v2", "/healthz", "/readyz"))
+        and vars(route.endpoint)["endpoint"] != unsupported
     ]
     assert {route.path_format for route in api} == set(paths)
     for route in api:
