@@ -2,7 +2,8 @@
 
 CPU µs of the server's processes, not time: the same request is made at the border of one layer after another, and the
 difference is the layer's. Everything below the sockets is called in one process (`layers/drives.py`); then comes a
-server without Ray, and then `brood serve`. With 32 clients, calls are shared.
+server without Ray, and then `brood serve`. With 32 clients, calls are shared. Beside them stands what uvicorn and
+grpc.aio alone take, in a server that answers every request at once with the same bytes.
 
     PYTHONPATH=tests python tests/bench/bench_layers.py [--seconds 3] [--requests 2000] [--rounds 3]
 """
@@ -69,9 +70,22 @@ def drives(store: Path, given: argparse.Namespace) -> dict[str, dict[str, float]
 @contextmanager
 def bare(store: Path) -> Iterator[tuple[Mapping[str, int], Cpu]]:
     """A server without Ray: its ports, and the CPU seconds that it has taken."""
+    with _server("setting", "--store", store) as found:
+        yield found
+
+
+@contextmanager
+def floor(store: Path) -> Iterator[tuple[Mapping[str, int], Cpu]]:
+    """A server that does nothing but answer: its ports, and the CPU seconds that it has taken."""
+    with _server("floor") as found:
+        yield found
+
+
+@contextmanager
+def _server(script: str, *words: object) -> Iterator[tuple[Mapping[str, int], Cpu]]:
     ports = {"http": free_port(), "grpc": free_port()}
-    words = ["--store", store, "--http-port", ports["http"], "--grpc-port", ports["grpc"]]
-    with subprocess.Popen(_script("setting", words), env=_variables()) as process:
+    command = _script(script, [*words, "--http-port", ports["http"], "--grpc-port", ports["grpc"]])
+    with subprocess.Popen(command, env=_variables()) as process:
         yield ports, lambda: sum(psutil.Process(process.pid).cpu_times()[:2])
         process.terminate()
 
@@ -134,6 +148,7 @@ def broken_down(found: Mapping[str, float], scheme: str) -> dict[str, float]:
     told["data plane, without encoding"] -= found["encode"]
     told["encoding"] = found["encode"]
     told["in all"] = borders[f"{scheme} served"]
+    told["(a server that only answers)"] = borders[f"{scheme} floor"]
     return {layer: round(microseconds, 1) for layer, microseconds in told.items()}
 
 
@@ -176,7 +191,7 @@ def main() -> None:
     write_store(store, KEPT / "graphs")
     found = drives(store, given)
     with Quick() as quick:
-        for suffix, server in (("socket", bare), ("served", served)):
+        for suffix, server in (("floor", floor), ("socket", bare), ("served", served)):
             with server(store) as (ports, cpu):
                 for clients, told in pressed(ports, cpu, given, quick).items():
                     found[clients] |= {f"{scheme} {suffix}": microseconds for scheme, microseconds in told.items()}
