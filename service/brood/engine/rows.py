@@ -98,7 +98,6 @@ class Job:
     ended: bool = False
     held_bytes: int = 0  # main memory that its inputs and samples take
     prepared: dict[int, Row] = field(default_factory=dict)  # position → row made ahead of its beginning
-    program: Program = field(init=False)  # what its rows run
     head: int = field(init=False)  # first legs, of one call each, that only its first row takes
     row_steps: int = field(init=False)  # graph calls from the first to the last, if a row is not done early
     row_s: float = field(init=False)  # predicted device seconds of them, in full calls
@@ -106,7 +105,6 @@ class Job:
     step_s: float = field(init=False)  # predicted device seconds of one row's step, on average
 
     def __post_init__(self) -> None:
-        self.program = self.model.programs[self.generation.operation]
         costs, head_s = self.model.costs, 0.0
         self.row_steps, self.head, self.row_s, self.path_s = 0, 0, 0.0, 0.0
         for leg in self.legs:
@@ -118,6 +116,11 @@ class Job:
                 self.head += 1
                 head_s += costs.row_s(leg.usual.group.graph)
         self.step_s = (self.row_s * self.generation.n - head_s * (self.generation.n - 1)) / self.all_steps
+
+    @property
+    def program(self) -> Program:
+        """What its rows run."""
+        return self.model.programs[self.generation.operation]
 
     @property
     def rows_waiting(self) -> int:
