@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from brood.protocol.models import ModelState, ModelStatus
 from brood.remote.status import ModelKey
 
 RANKS: Mapping[ModelState, int] = {"ready": 0, "loading": 1, "failed": 2, "unloaded": 3}
-MOST_REASONS = 3
+MOST = 3  # workers, and reasons, that are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,10 @@ def catalogue(
 def _merged(sightings: list[Sighting], expected: ModelStatus | None, seen: ModelStatus | None) -> ModelStatus:
     here = [sighting for sighting in sightings if sighting.works]
     best = min(here, key=lambda sighting: RANKS[sighting.status.state], default=None)
-    failures = [f"{each.worker_id}: {each.status.reason}" for each in here if each.status.state == "failed"]
+    failures: dict[str, list[str]] = {}  # reason → workers
+    for each in here:
+        if each.status.state == "failed":
+            failures.setdefault(each.status.reason, []).append(each.worker_id)
     if best is not None and (best.status.state in ("ready", "failed") or expected is None):
         return replace(best.status, reason=_reason(best.status, failures))
     usual = seen or expected
@@ -58,9 +61,14 @@ def _awaited(usual: ModelStatus, expected: ModelStatus) -> ModelStatus:
     return replace(usual, state="ready" if manifest is not None else "loading", reason="", manifest=manifest)
 
 
-def _reason(status: ModelStatus, failures: list[str]) -> str:
-    """A model that fails on one worker and works on another is ready, with the failure told."""
-    if status.state != "ready" or not failures:
+def _reason(status: ModelStatus, failures: Mapping[str, Sequence[str]]) -> str:
+    """Where a model has failed, and why; one that works on another worker is ready all the same."""
+    if not failures or status.state not in ("ready", "failed"):
         return status.reason
-    more = f" and {len(failures) - MOST_REASONS} more" if len(failures) > MOST_REASONS else ""
-    return f"failed at {'; '.join(failures[:MOST_REASONS])}{more}"
+    told = [f"{', '.join(_few(workers))}: {reason}" for reason, workers in failures.items()]
+    return f"{'failed ' if status.state == 'ready' else ''}at {'; '.join(_few(told))}"
+
+
+def _few(words: Sequence[str]) -> Sequence[str]:
+    more = len(words) - MOST
+    return words if more <= 0 else [*words[: MOST - 1], f"{words[MOST - 1]} and {more} more"]

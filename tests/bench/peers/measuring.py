@@ -160,6 +160,8 @@ class Bench:
     def _measure(self, contender: Contender, number: int) -> None:
         workload, server = self._workload, self._stand.server(contender.kind)
         rate = min(MOST, PART * self._raw.samples_per_s / workload.n)
+        idle_cores = self.found[contender.name]["idle_cores"]
+        _settle(server, idle_cores)  # some have much to make up for after they were halted
         for name, stage in (("closed", Closed(workload.clients, workload.clients)), ("open", Open(rate, rate))):
             before = server.cpu_s()
             run = self._quick(partial(self._pressed, contender, stage, number))
@@ -167,7 +169,7 @@ class Bench:
             words["kinds"] = _by_kind(workload, run)
             self.found[contender.name][name].append(words)
             self._say(f"{contender.name}, {stage.label}: {_line(words)}")
-            _settle(server)
+            _settle(server, idle_cores)
         self.found[contender.name]["pss_mb"] = round(server.pss_mb())
 
     async def _pressed(self, contender: Contender, stage: Closed | Open, number: int, timer: Timer) -> Run:
@@ -228,12 +230,12 @@ def _cpu(cpu_s: float, run: Run) -> float | None:
     return round(1000 * cpu_s / samples, 4) if samples else None
 
 
-def _settle(server: Server) -> None:
-    """Until the server has nothing left to do: some work on what nobody waits for any more."""
+def _settle(server: Server, idle_cores: float) -> None:
+    """Until the server takes what it always does: some work on what nobody waits for any more."""
     until, before = time.monotonic() + QUIET_S, server.cpu_s()
     while time.monotonic() < until:
         time.sleep(LOOK_S)
         now = server.cpu_s()
-        if now - before < LOOK_S * QUIET_CORES:
+        if now - before < LOOK_S * (idle_cores + QUIET_CORES):
             return
         before = now

@@ -31,12 +31,14 @@ def test_ready_at_one_is_ready_with_failures_told() -> None:
     status = one(at("a", "failed", reason="no memory"), at("b", "ready"), at("c", "loading"))
     assert (status.state, status.reason) == ("ready", "failed at a: no memory")
     many = [at(name, "failed", reason="no") for name in "abcde"]
-    assert one(*many, at("f", "ready")).reason == "failed at a: no; b: no; c: no and 2 more"
+    assert one(*many, at("f", "ready")).reason == "failed at a, b, c and 2 more: no"
+    others = [at(name, "failed", reason=f"no {name}") for name in "abcde"]
+    assert one(*others).reason == "at a: no a; b: no b; c: no c and 2 more"
 
 
 def test_loading_at_one_is_loading() -> None:
     assert one(at("a", "failed", reason="no memory"), at("b", "loading")).state == "loading"
-    assert one(at("a", "failed", reason="no memory")).reason == "no memory"
+    assert one(at("a", "failed", reason="no memory")).reason == "at a: no memory"
 
 
 def test_what_only_leaving_or_lost_workers_have_is_loading() -> None:
