@@ -20,9 +20,9 @@ from brood.runtimes.onnx_providers import CUDA, PROVIDERS, TENSORRT, Providers, 
 
 DISTRIBUTIONS = {"onnxruntime": "cpu", "onnxruntime-gpu": "gpu"}  # → our extra that brings it; they share one module
 LOG_FATAL_ONLY = 4  # errors are raised as exceptions and need no second telling on stderr
-# A thread that waits for another one's part of an operator spins so long before it sleeps. Of a convolutional generator on
-# 2 cores, 0 makes 5 % fewer samples a second beside busy callers (1,000 of 1,056), 40 and more as few: who spins is in
-# the way of the event loop.
+# A thread that waits for another one's part of an operator spins so long before it sleeps. Of a convolutional generator
+# on 2 cores, 0 makes 5 % fewer samples a second beside busy callers (1,000 of 1,056), 40 and more as few: who spins is
+# in the way of the event loop.
 SPIN_US = 20
 GROWS_BY_WHAT_IS_ASKED = 1  # arena_extend_strategy: kSameAsRequested
 # Of numbers that are float32 in the file, the first option that is set decides in what they are computed.
@@ -56,9 +56,9 @@ def open_session(machine: Machine, content: bytes, spec: Graph, options: Runtime
     """Open a session for a graph.
 
     Per call, ``options.threads`` threads compute; they sleep between calls instead of spinning, because the cores are
-    shared with everything else here, and spin for moments within one. On a GPU, all sessions of a process allocate from one arena, of at most
-    ``options.memory_bytes``, or its part if it has a part of the GPU: calls run one after another, so what one graph
-    works in, the next can work in as well.
+    shared with everything else here, and spin for moments within one. On a GPU, all sessions of a process allocate from
+    one arena, of at most ``options.memory_bytes``, or its part if it has a part of the GPU: calls run one after
+    another, so what one graph works in, the next can work in as well.
 
     Returns:
         The session, and what it says of who runs the graph's nodes.
