@@ -71,7 +71,7 @@ class Border:
 
 def pieces(message: Message) -> Iterator[Message]:
     """A message with a large body bit by bit, each when the one before was taken by the transport."""
-    body = memoryview(message["body"])
+    body: bytes = message["body"]
     for end in range(PIECE_BYTES, len(body) + PIECE_BYTES, PIECE_BYTES):
         more = end < len(body) or message.get("more_body", False)
         yield {**message, "body": body[end - PIECE_BYTES : end], "more_body": more}
