@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from brood.access.bucket import TokenBucket
@@ -59,12 +58,12 @@ class Gate:
         return self._total
 
     def admitted(self, verb: Verb, authorization: str | None, api_key: str | None) -> Pass:
-        """Let one request pass: ``with`` what this gives, the task works for its caller, and has its `place`.
+        """Let one request pass; see `place`.
 
         Raises:
-            BroodError: as `enter` raises; entering raises as `place` does.
+            BroodError: as `enter` and `place` raise.
         """
-        return Pass(self, verb, self.enter(verb, authorization, api_key))
+        return self.place(verb, self.enter(verb, authorization, api_key))
 
     def enter(self, verb: Verb, authorization: str | None, api_key: str | None) -> Caller:
         """Find out who it is, and count the request against that key's rate.
@@ -106,32 +105,24 @@ class Gate:
             text = f"too many requests with the key {caller.key_id}; allowed: {bucket.rate_per_s:g} a second"
             raise RateLimited(f"{text}, {bucket.burst} at once", retry_after_s=wait_s)
 
-    @contextmanager
-    def place(self, verb: Verb, caller: Caller) -> Iterator[None]:
-        """Hold one of the places for generations, if the verb needs one, until the block ends, however it ends.
+    def place(self, verb: Verb, caller: Caller) -> Pass:
+        """``with`` what this gives, the task works for its caller, and holds one of the places for generations, if the
+        verb needs one, until the block ends, however it ends.
 
-        Raises:
+        Raises (on entering):
             RateLimited: so many with this key run already.
             Overloaded: so many of all callers run already.
         """
-        held = self.take_place(verb, caller)
-        try:
-            yield
-        finally:
-            if held:
-                self.leave_place(caller)
+        return Pass(self, RULES[verb].held, caller)
 
-    def take_place(self, verb: Verb, caller: Caller) -> bool:
-        """Whether the verb needs a place; if so, `leave_place` must follow. Raises as `place` does."""
-        if not RULES[verb].held:
-            return False
+    def take_place(self, caller: Caller) -> None:
+        """Hold a place; `leave_place` must follow. Raises as `place` does."""
         self._check_places(caller.key_id)
         self._running[caller.key_id] = self._running.get(caller.key_id, 0) + 1
         self._total += 1
-        return True
 
     def leave_place(self, caller: Caller) -> None:
-        """Give back what `take_place` took."""
+        """Give it back."""
         self._total -= 1
         left = self._running[caller.key_id] - 1
         if left:
@@ -166,17 +157,18 @@ class Pass:
 
     Args:
         gate: that lets it pass.
-        verb: what is to be done.
+        held: whether it needs a place.
         caller: on whose behalf.
     """
 
-    __slots__ = ("_before", "_caller", "_gate", "_held", "_verb")
+    __slots__ = ("_before", "_caller", "_gate", "_held")
 
-    def __init__(self, gate: Gate, verb: Verb, caller: Caller) -> None:
-        self._gate, self._verb, self._caller = gate, verb, caller
+    def __init__(self, gate: Gate, held: bool, caller: Caller) -> None:
+        self._gate, self._held, self._caller = gate, held, caller
 
     def __enter__(self) -> Caller:
-        self._held = self._gate.take_place(self._verb, self._caller)
+        if self._held:
+            self._gate.take_place(self._caller)
         self._before = set_caller(self._caller)
         return self._caller
 

@@ -10,28 +10,16 @@ of the operation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import prod
 
 import numpy as np
 
 from brood.program.initial import FRAMES
 from brood.program.shared import check_shared
 from brood.protocol.errors import BundleError
-from brood.protocol.manifest import (
-    FLAGS,
-    Graph,
-    GraphInput,
-    Manifest,
-    Noise,
-    Operation,
-    Output,
-    Preview,
-    Scalar,
-    Stage,
-    State,
-)
+from brood.protocol.manifest import FLAGS, Graph, GraphInput, Manifest, Noise, Operation, Preview, Scalar, Stage
+from brood.runtimes.memory import row_bytes
 from brood.sampling.schedules import COLUMNS, Schedule, make_schedule
 
 
@@ -139,18 +127,13 @@ class Program:
     shared_bytes: int = field(init=False)  # of the states that are shared
 
     def __post_init__(self) -> None:
-        shared = [self.operation.state[name] for name in self.shared]
-        object.__setattr__(self, "output_bytes", _bytes(self.operation.outputs.values()))
-        object.__setattr__(self, "shared_bytes", _bytes(shared))
+        object.__setattr__(self, "output_bytes", sum(map(row_bytes, self.operation.outputs.values())))
+        object.__setattr__(self, "shared_bytes", sum(row_bytes(self.operation.state[each]) for each in self.shared))
 
     def schedule(self, params: Mapping[str, Scalar]) -> Schedule:
         """The per-step numbers of a row with these parameters."""
         words = self.manifest.schedule
         return make_schedule(words if any(stage.per_step for stage in self.stages) else None, params)
-
-
-def _bytes(specs: Iterable[Output | State]) -> int:
-    return sum(prod(each.shape) * np.dtype(each.dtype).itemsize for each in specs)
 
 
 def compile_program(manifest: Manifest, operation_name: str) -> Program:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-import types
-from collections.abc import Awaitable, Coroutine, Generator
 from email.message import Message
-from functools import lru_cache, partial
-from typing import Any, NamedTuple, TypeVar
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from pydantic import Field, ValidationError
 from starlette.requests import Request
@@ -31,7 +29,6 @@ MULTIPART = "multipart/form-data"
 # Reading JSON blocks all other requests meanwhile: long arrays belong into base64, which is read far faster.
 MOST_VALUES = 2**18
 MOST_KEYS = 2**12
-T = TypeVar("T")
 BOUNDARY_CHARS = 70  # RFC 2046 section 5.1.1
 
 
@@ -94,36 +91,15 @@ async def read_body(
     announced = heads.text(b"content-length")
     if announced is not None and int(announced) > limit:
         raise _too_large(f"{announced} bytes, more", limit)
-    start, reading = asyncio.get_running_loop().time(), _chunk(receive, limit, limit)
-    try:
-        waits_for = reading.send(None)
-    except StopIteration as there:
-        chunk: _Chunk = there.value
-        if not chunk.more:  # all came at once, as nearly always: there is nothing to keep time of
-            return chunk.content
-        return await _rest(_given(chunk), receive, limit, start, idle_s, total_s)
-    return await _rest(_resumed(reading, waits_for), receive, limit, start, idle_s, total_s)
-
-
-async def _rest(
-    first: Awaitable[_Chunk],
-    receive: Receive,
-    limit: int,
-    start: float,
-    idle_s: float | None,
-    total_s: float | None,
-) -> bytes:
-    """A body that comes in time."""
     idle, total = (math.inf if bound is None else bound for bound in (idle_s, total_s))
     body = bytearray()
     clock = asyncio.get_running_loop().time
+    start = clock()
     try:
-        async with asyncio.timeout_at(min(clock() + idle, start + total)) as timer:
-            chunk = await first
-            while chunk.more:
+        async with asyncio.timeout(min(idle, total)) as timer:
+            while (chunk := await _chunk(receive, limit - len(body), limit)).more:
                 body += chunk.content  # a bytearray grows in place
                 timer.reschedule(min(clock() + idle, start + total))
-                chunk = await _chunk(receive, limit - len(body), limit)
     except TimeoutError as error:
         text = f"the body did not come: {len(body)} bytes so far; allowed: {idle:g} s without any, {total:g} s in all"
         raise RequestTimeout(text) from error
@@ -131,27 +107,6 @@ async def _rest(
         return chunk.content
     body += chunk.content
     return bytes(body)
-
-
-@types.coroutine
-def _resumed(coroutine: Coroutine[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
-    """The rest of a coroutine that was begun by hand, and waits for something."""
-    while True:
-        try:
-            sent = yield waits_for
-        except BaseException as error:
-            step = partial(coroutine.throw, error)
-        else:
-            step = partial(coroutine.send, sent)
-        try:
-            waits_for = step()
-        except StopIteration as ended:
-            found: T = ended.value
-            return found
-
-
-async def _given(chunk: _Chunk) -> _Chunk:
-    return chunk
 
 
 class _Chunk(NamedTuple):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 
-from brood.media.encode import Bytes
 from brood.protocol.errors import InvalidArgument, PayloadTooLarge, UnsupportedMediaType, show
 
 WINDOWS: Mapping[str, int] = {"gzip": 31, "deflate": 15}  # zlib's word for the format
@@ -77,7 +76,7 @@ def _quality(weight: str) -> float:
         return 0.0
 
 
-def compressed(content: Bytes, coding: str) -> bytes | None:
+def compressed(content: bytes, coding: str) -> bytes | None:
     """Content in a coding; None if that would be hardly smaller."""
     if len(content) < LEAST_BYTES:
         return None
@@ -86,6 +85,6 @@ def compressed(content: Bytes, coding: str) -> bytes | None:
     return _deflated(content, coding)
 
 
-def _deflated(content: Bytes, coding: str) -> bytes:
+def _deflated(content: bytes, coding: str) -> bytes:
     writer = zlib.compressobj(LEVEL, zlib.DEFLATED, WINDOWS[coding])
     return writer.compress(content) + writer.flush()

@@ -31,10 +31,9 @@ from brood.frontends.http.multipart import parse_multipart
 from brood.frontends.http.pages import REPLAYED, Whole, coded
 from brood.frontends.http.render import PER_BYTE_S, Headers, content_of, headers_of, render
 from brood.protocol.errors import BroodError, GenerationNotFound, show
-from brood.protocol.requests import OutputChoice
+from brood.protocol.requests import OutputChoice, OutputFormat
 
 PROTOCOL = "http"
-_choice = cache(lambda form: OutputChoice(format=form))
 KEY_HEADER = KEY.lower().encode()
 # What writes all samples, and how long it takes for each byte of content, measured.
 WRITERS: Mapping[Form, tuple[Callable[[Answer], bytes], float]] = {
@@ -43,6 +42,11 @@ WRITERS: Mapping[Form, tuple[Callable[[Answer], bytes], float]] = {
     "zip": (as_zip, PER_BYTE_S),
     "safetensors": (as_safetensors, COPY_BYTE_S),
 }
+
+
+@cache
+def _choice(form: OutputFormat) -> OutputChoice:
+    return OutputChoice(format=form)
 
 
 class Generations:

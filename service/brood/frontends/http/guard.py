@@ -29,7 +29,7 @@ class Guard:
         try:
             verb = verb_of(scope["method"], scope["path"])
             admitted = self._gate.admitted(verb, heads.text(b"authorization"), heads.text(b"x-api-key"))
-            admitted.__enter__()
+            admitted.__enter__()  # what the application raises inside is not the gate's refusal
         except BroodError as error:
             self._plane.refused(error, PROTOCOL)
             raise

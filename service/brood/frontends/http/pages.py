@@ -11,7 +11,6 @@ from brood.dataplane.offload import Offload
 from brood.frontends.http.coding import DEFLATE_BYTE_S, LEAST_BYTES, compressed, wanted_coding
 from brood.frontends.http.heads import heads_of
 from brood.frontends.http.render import Headers
-from brood.media.encode import Bytes
 
 REPLAYED = (b"idempotent-replayed", b"true")
 VARY = (b"vary", b"Accept-Encoding")
@@ -22,7 +21,7 @@ def json_response(view: BaseModel, status: int = 200) -> Response:
     return Response(view.model_dump_json(), status, media_type="application/json")
 
 
-async def coded(offload: Offload, request: Request, content: Bytes, media_type: str, headers: Headers = ()) -> Whole:
+async def coded(offload: Offload, request: Request, content: bytes, media_type: str, headers: Headers = ()) -> Whole:
     """An answer, compressed if the caller can read that and it pays."""
     headers = (*headers, VARY)
     coding = None
@@ -46,7 +45,7 @@ class Whole:
 
     __slots__ = ("_content", "_headers", "_media_type")
 
-    def __init__(self, content: Bytes, media_type: str, headers: Headers = ()) -> None:
+    def __init__(self, content: bytes, media_type: str, headers: Headers = ()) -> None:
         self._content, self._media_type, self._headers = content, media_type, headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

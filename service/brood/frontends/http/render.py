@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from brood.dataplane.result import Answer, Content, EncodedSample, Timing
-from brood.media.encode import Bytes, Encoded
+from brood.media.encode import Encoded
 from brood.protocol.errors import Internal
 from brood.protocol.events import Accepted, Usage
 
@@ -71,12 +71,12 @@ def content_words(content: Encoded) -> Words:
     return {"format": content.format, "dtype": content.dtype, "shape": content.shape, **told}
 
 
-def content_of(answer: Answer, output: str) -> Bytes:
+def content_of(answer: Answer, output: str) -> bytes:
     """The bytes of one output of the only sample."""
     content = answer.samples[0].outputs[output]
     if not isinstance(content, Encoded):
         raise Internal(f"output {output} has no bytes")
-    return content.content
+    return bytes(content.content)
 
 
 def headers_of(answer: Answer) -> Headers:

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from brood.frontends.oip.datatypes import BF16, BINARY_ONLY, BYTES, DTYPES, NUMPY, check_datatype
+from brood.media.npy import Bytes, memory
 from brood.media.numbers import from_data
 from brood.media.refused import Refused
 from brood.protocol.errors import InvalidArgument, invalid, show
 from brood.protocol.requests import AXES_LIMIT
 
-Raw = bytes | memoryview
 LENGTH = struct.Struct("<I")  # in front of each element of BYTES
 DIM_LIMIT = 2**31
 
@@ -35,7 +35,7 @@ class Tensor:
         return self.array.shape
 
 
-def from_raw(name: str, datatype: object, shape: object, content: Raw) -> Tensor:
+def from_raw(name: str, datatype: object, shape: object, content: Bytes) -> Tensor:
     """A tensor from its bytes: little endian, C order; elements of BYTES with their lengths in front.
 
     Raises:
@@ -73,13 +73,13 @@ def from_values(name: str, datatype: object, shape: object, values: object) -> T
     return Tensor(name, kind, array.reshape(dims))
 
 
-def to_raw(tensor: Tensor) -> Raw:
+def to_raw(tensor: Tensor) -> Bytes:
     """The bytes of a tensor, those in its array where that has them; the inverse of `from_raw`."""
     if tensor.datatype == BYTES:
         return b"".join(LENGTH.pack(len(item)) + item for item in tensor.array.ravel())
     if tensor.datatype == BF16:
         return (np.ascontiguousarray(tensor.array, "<f4").view("<u4") >> 16).astype("<u2").tobytes()
-    return np.ascontiguousarray(tensor.array, NUMPY[tensor.datatype]).reshape(-1).view(np.uint8).data
+    return memory(np.ascontiguousarray(tensor.array, NUMPY[tensor.datatype]))
 
 
 def to_values(tensor: Tensor) -> list[Any]:
@@ -115,7 +115,7 @@ def _items(value: object) -> Iterable[Any]:
     return value if isinstance(value, Iterable) else ()
 
 
-def _strings(field: str, content: Raw, dims: tuple[int, ...]) -> np.ndarray:
+def _strings(field: str, content: Bytes, dims: tuple[int, ...]) -> np.ndarray:
     """Elements of BYTES; as many as the shape has, and nothing left over."""
     items: list[bytes] = []
     place = 0

@@ -9,7 +9,8 @@ from pydantic_core import to_json
 
 from brood.frontends.http.oip.body import BINARY_SIZE
 from brood.frontends.oip import InferAnswer, Tensor
-from brood.frontends.oip.tensors import Raw, to_raw, to_values
+from brood.frontends.oip.tensors import to_raw, to_values
+from brood.media.npy import Bytes
 
 VALUE_S = 0.15e-6  # writing one number as JSON, measured
 BYTE_S = 0.3e-9  # copying one byte
@@ -31,7 +32,7 @@ def render(answer: InferAnswer, wants_bytes: Callable[[str], bool]) -> tuple[byt
         InvalidArgument: an output that only bytes carry is wanted as JSON.
     """
     outputs: list[dict[str, Any]] = []
-    sections: list[Raw] = []
+    sections: list[Bytes] = []
     for tensor in answer.outputs:
         words = {"name": tensor.name, "datatype": tensor.datatype, "shape": tensor.shape}
         if wants_bytes(tensor.name):
