@@ -52,4 +52,5 @@ class TestRemote:
         here = await words_of(local, scenario.request)
         local.close()
         if not scenario.json_only:
-            assert caught.value.message == here.message
+            # Several workers also say where a model failed to load.
+            assert caught.value.message.replace("at a, b: ", "") == here.message
