@@ -46,10 +46,11 @@ class Calls(EngineObserver):
         """Begin anew."""
         self.ends, self.seconds, self.rows = [], [], []
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
-        self.ends.append(time.monotonic())
-        self.seconds.append(seconds)
-        self.rows.append(rows)
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
+        now = time.monotonic()
+        self.ends += [now - seconds * left for left in reversed(range(calls))]
+        self.seconds += [seconds] * calls
+        self.rows += [rows] * calls
 
     def queued(self, rows: int, backlog_s: float) -> None:
         pass

@@ -73,10 +73,10 @@ class Calls:
         self.buckets: Counter[int] = Counter()
         self.rows, self.seconds = 0, 0.0
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
         """See `EngineObserver`."""
-        self.buckets[bucket] += 1
-        self.rows, self.seconds = self.rows + rows, self.seconds + seconds
+        self.buckets[bucket] += calls
+        self.rows, self.seconds = self.rows + calls * rows, self.seconds + calls * seconds
 
     def queued(self, rows: int, backlog_s: float) -> None:
         """See `EngineObserver`."""

@@ -1,7 +1,9 @@
 """The engine's own time for one step, without the graph call: writes results/host.json.
 
 Rows of requests of their own, at different steps, in a denoiser-like program (12 schedule numbers a row, state, a
-parameter) on the fake runtime, whose time is taken out. Run it from the root of the project:
+parameter) on the fake runtime, whose time is taken out. *Interrupted*: something happens during every call, so that
+each step is planned and committed by itself. Else nothing happens, and there are runs of several calls of 1 ms or more.
+Run it from the root of the project:
 PYTHONPATH=tests python tests/bench/bench_host.py
 """
 
@@ -54,17 +56,18 @@ class Timed:
         return found
 
 
-def one(directory: Path, rows: int, noise: bool) -> dict[str, float]:
+def one(directory: Path, rows: int, interrupted: bool) -> dict[str, float]:
     """Median microseconds of the parts of a step."""
     loaded = engine_model(directory, capacity=256)
     runtime = Timed(loaded.runtime)
     cost = {graph: {bucket: 0.001 * (1 + bucket / 64) for bucket in BUCKETS} for graph in ("begin", "step", "finish")}
     model = EngineModel(loaded.name, 1, loaded.programs, runtime, CostModel(cost))
-    scheduler, executor = Scheduler(), Executor()
+    scheduler, executor = Scheduler(), Executor(interrupted=lambda: interrupted)
     for number in range(rows):
         scheduler.add(make_job(generation(model, str(number), steps=STEPS + number, seed=number), model, 0.0))
     parts: dict[str, list[float]] = {"plan": [], "execute": [], "commit": []}
-    for _ in range(COUNTED):
+    counted = 0
+    while counted < COUNTED:
         runtime.seconds = 0.0
         times = [time.perf_counter()]
         plan = scheduler.plan(0.0)
@@ -77,7 +80,8 @@ def one(directory: Path, rows: int, noise: bool) -> dict[str, float]:
         times.append(time.perf_counter())
         plan_s, execute_s, commit_s = np.diff(times)
         for name, seconds in zip(parts, (plan_s, execute_s - runtime.seconds, commit_s), strict=True):
-            parts[name].append(1e6 * seconds)
+            parts[name].append(1e6 * seconds / report.steps)
+        counted += report.steps
     return {name: statistics.median(values) for name, values in parts.items()}
 
 
@@ -98,10 +102,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as room:
         drawn = steps_bundle(Path(room), name="drawn")
         bundles = {"with_noise": drawn, "without_noise": silent(steps_bundle(Path(room), name="silent"))}
-        found: dict[str, Any] = {name: {} for name in bundles}
-        runs = [(name, rows) for _ in range(ROUNDS) for name in bundles for rows in (1, 8, 32, 128)]
-        for name, rows in runs:
-            found[name].setdefault(str(rows), []).append(one(bundles[name], rows, name == "with_noise"))
+        ways = {name + end: (name, not end) for name in bundles for end in ("", "_in_runs")}
+        found: dict[str, Any] = {way: {} for way in ways}
+        runs = [(way, rows) for _ in range(ROUNDS) for way in ways for rows in (1, 8, 32, 128)]
+        for way, rows in runs:
+            name, interrupted = ways[way]
+            found[way].setdefault(str(rows), []).append(one(bundles[name], rows, interrupted))
     told = {
         name: {
             rows: {part: round(statistics.median(run[part] for run in each), 1) for part in each[0]}

@@ -76,7 +76,7 @@ def alone(metrics: Any) -> dict[str, float]:
         metrics.finished("vae", "generate", "http", "ok", 0.02, 1)
 
     def step() -> None:
-        metrics.stepped("vae", "decode", 7, 8, 0.002, 0.1)
+        metrics.stepped("vae", "decode", 7, 8, 1, 0.002, 0.1)
         metrics.queued(3, 0.1)
 
     def write() -> None:

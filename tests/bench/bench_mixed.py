@@ -60,8 +60,12 @@ class Quiet(EngineObserver):
     def __init__(self) -> None:
         self.calls, self.rows, self.seconds = 0, 0, 0.0
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
-        self.calls, self.rows, self.seconds = self.calls + 1, self.rows + rows, self.seconds + seconds
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
+        self.calls, self.rows, self.seconds = (
+            self.calls + calls,
+            self.rows + calls * rows,
+            self.seconds + calls * seconds,
+        )
 
     def queued(self, rows: int, backlog_s: float) -> None:
         pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor as Threads
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -117,9 +117,10 @@ class Driver:
     told: dict[str, list[Event]] = field(default_factory=dict)
     plans: list[StepPlan] = field(default_factory=list)
     ahead: Threads | None = None  # where noise is drawn ahead
+    interrupted: Callable[[], bool] = lambda: False  # whether a run ends after the call that was just made
 
     def __post_init__(self) -> None:
-        self.executor = Executor(self.clock, self.ahead)
+        self.executor = Executor(self.clock, self.ahead, interrupted=self.interrupted)
         self.core = EngineCore(self.scheduler, self._execute, self.clock, self._watch)
 
     async def _execute(self, plan: StepPlan) -> StepReport:
@@ -135,7 +136,7 @@ class Driver:
         self.core.submit(permit)
 
     async def step(self) -> bool:
-        """One graph call, if there is one to make."""
+        """One plan, if there is anything to do."""
         worked, told = await self.core.step()
         for request_id, event in told:
             self.told.setdefault(request_id, []).append(event)

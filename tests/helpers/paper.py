@@ -164,6 +164,7 @@ class Paper:
     takes: Callable[[StepPlan], float] | None = None
     fails: Callable[[Row], BroodError | None] = lambda row: None
     ends: Callable[[Row], bool] = lambda row: False  # whether the coming step is said to be the last of its stage
+    makes: Callable[[StepPlan], int] = lambda plan: 1  # how many of a run's calls are made before it is interrupted
     now: float = 0.0
     busy_s: float = 0.0
     told: dict[str, list[Event]] = field(default_factory=dict)
@@ -198,12 +199,21 @@ class Paper:
     def finish(self, plan: StepPlan) -> None:
         """The second half: what came of it."""
         predicted = plan.model.costs.seconds(plan.group.graph, plan.bucket)
-        seconds = predicted if self.takes is None else self.takes(plan)
-        self.now += seconds
-        self.busy_s += seconds
-        self._tell(self.scheduler.commit(plan, self.report(plan, seconds)))
+        seconds, made = predicted if self.takes is None else self.takes(plan), self._calls(plan)
+        self.now += seconds * made
+        self.busy_s += seconds * made
+        self._tell(self.scheduler.commit(plan, self.report(plan, seconds * made, made)))
 
-    def report(self, plan: StepPlan, seconds: float) -> StepReport:
+    def _calls(self, plan: StepPlan) -> int:
+        """How many are made: a row that fails or is done ends a run. All but the last are counted."""
+        made, most = 1, self.makes(plan)
+        while made < most and not any(self.fails(row) or self.ends(row) for row in plan.rows):
+            made += 1
+            for row in plan.rows:
+                row.pass_by(1)
+        return made
+
+    def report(self, plan: StepPlan, seconds: float, made: int = 1) -> StepReport:
         """What a device would say of it."""
         failures = {row: error for row in plan.rows if (error := self.fails(row)) is not None}
         left = [row for row in plan.rows if row not in failures]
@@ -214,7 +224,7 @@ class Paper:
         outputs = {row: value for row in left if row.finishes}
         shared = {row: {"hint": value["y"]} for row in left if row.opens}
         previews = dict.fromkeys(plan.shots, value)
-        return StepReport(self.now, seconds, outputs, failures, shots, previews=previews, shared=shared)
+        return StepReport(self.now, seconds, outputs, failures, shots, previews=previews, shared=shared, steps=made)
 
     def step(self) -> StepPlan | None:
         """One call, if there is one to make."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 class Quiet:
     """Implements `brood.engine.loop.EngineObserver`."""
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
         """A graph was called."""
 
     def queued(self, rows: int, backlog_s: float) -> None:

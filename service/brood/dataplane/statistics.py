@@ -23,10 +23,10 @@ class Total:
     count: int = 0
     ns: int = 0
 
-    def add(self, ns: float) -> None:
-        """One more."""
-        self.count += 1
-        self.ns += round(ns)
+    def add(self, ns: float, times: int = 1) -> None:
+        """So many more, each of which took so long."""
+        self.count += times
+        self.ns += round(ns * times)
 
 
 @dataclass(slots=True)
@@ -75,13 +75,13 @@ class Statistics:
         model.queue.add(usage.queue_ms * NS_PER_MS)
         model.run.add(usage.run_ms * NS_PER_MS)
 
-    def stepped(self, name: str, rows: int, seconds: float) -> None:
-        """A graph was called with so many rows."""
-        calls = self._calls.setdefault(name, {})
-        total = calls.get(rows)
+    def stepped(self, name: str, rows: int, calls: int, seconds: float) -> None:
+        """A graph was called with so many rows, so often, each time for so many seconds."""
+        totals = self._calls.setdefault(name, {})
+        total = totals.get(rows)
         if total is None:
-            total = calls[rows] = Total()
-        total.add(seconds * NS_PER_S)
+            total = totals[rows] = Total()
+        total.add(seconds * NS_PER_S, calls)
 
 
 class CountingSteps:
@@ -91,7 +91,7 @@ class CountingSteps:
         self._statistics, self._observer = statistics, observer
         self.queued, self.wasted = observer.queued, observer.wasted
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
         """See `EngineObserver.stepped`."""
-        self._statistics.stepped(model, rows, seconds)
-        self._observer.stepped(model, graph, rows, bucket, seconds, error)
+        self._statistics.stepped(model, rows, calls, seconds)
+        self._observer.stepped(model, graph, rows, bucket, calls, seconds, error)

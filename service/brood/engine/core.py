@@ -35,7 +35,7 @@ class EngineCore:
         self.scheduler.add(permit.job)
 
     async def step(self) -> tuple[bool, list[Told]]:
-        """Make one graph call, if there is one to make now; say whether one was made and what happened to whom."""
+        """Carry out one plan, if there is anything to do now; say whether there was and what happened to whom."""
         with self.lock:
             now = self._clock()
             told = self.scheduler.expire(now)
@@ -44,7 +44,7 @@ class EngineCore:
             return False, told
         report = await self._execute(plan)
         with self.lock:
-            error = plan.model.costs.observe(plan.group.graph, plan.bucket, report.seconds)
+            error = plan.model.costs.observe(plan.group.graph, plan.bucket, report.seconds / report.steps)
             told += self.scheduler.commit(plan, report)
         self._watch(plan, report, error)
         return True, told

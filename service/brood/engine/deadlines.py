@@ -37,6 +37,7 @@ class Deadlines:
         self._urgent: dict[tuple[Group, str], list[Job]] = {}
         self._spent_s, self._worth_s = 0.0, 0.0
         self.dilution = 1.0  # device seconds that a second of work at risk takes
+        self.any_at_risk = False  # as of the last `assess`
         self.risk_at = math.inf  # engine clock at which one more will be at risk, as of the last `assess`
 
     def __len__(self) -> int:
@@ -55,7 +56,7 @@ class Deadlines:
             place = bisect_left(self._entries, (deadline, float(job.order)), key=_when)
             del self._entries[place]
             if not self._entries:
-                self._urgent, self.risk_at = {}, math.inf
+                self._urgent, self.risk_at, self.any_at_risk = {}, math.inf, False
 
     def missed(self, now: float) -> list[Job]:
         """The jobs whose deadline has passed."""
@@ -73,6 +74,7 @@ class Deadlines:
                 risky = place
             else:
                 self.risk_at = min(self.risk_at, risk_at)
+        self.any_at_risk = risky > 0
         urgent = defaultdict[tuple[Group, str], list[Job]](list)
         for place, (_, _, job) in enumerate(self._entries):
             job.urgent = place < risky

@@ -3,6 +3,10 @@
 Runs on the execution thread. A call that fails is repeated with halves of its rows, so that only the rows that cannot
 run fail; a failed call has changed no state (see `SlotRuntime.run`). While the device computes, another thread draws
 the noise of the coming steps.
+
+Between two calls of a run nothing is planned and nothing committed: there is the next call's part of inputs that were
+made for several of them. For 1, 2, 4 … steps at once: so the first step waits for no other step's numbers, and little
+is made in vain if the run ends early.
 """
 
 from __future__ import annotations
@@ -10,14 +14,14 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor as Threads
 from concurrent.futures import Future
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from brood.engine.inputs import draw, host_inputs, initial_state, lacking, padded
+from brood.engine.inputs import Inputs, draw, host_inputs, initial_state, lacking, padded
 from brood.engine.model import EngineModel
 from brood.engine.plan import Shot, StepPlan, StepReport
 from brood.engine.rows import Row
@@ -28,6 +32,7 @@ from brood.protocol.errors import BroodError, Internal, RowFailed, RuntimeFailed
 log = logging.getLogger(__name__)
 
 LONG_S = 0.0003  # graph calls that take so long leave another thread time to draw noise
+BLOCK_BYTES = 2**20  # that inputs made for several calls take at most
 
 
 class Executor:
@@ -37,6 +42,7 @@ class Executor:
         clock: in seconds.
         ahead: where noise is drawn ahead; None: nowhere, each call draws its own.
         on_call: called when all is there for a graph call, before it is made: what it begins goes on beside the call.
+        interrupted: whether there is something else to do than the next call of a run.
     """
 
     def __init__(
@@ -44,8 +50,10 @@ class Executor:
         clock: Callable[[], float] = time.monotonic,
         ahead: Threads | None = None,
         on_call: Callable[[], None] = lambda: None,
+        interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._clock = clock
+        self._interrupted = interrupted
         self._ahead = ahead
         self._on_call = on_call
         self._drawing: Future[None] | None = None
@@ -58,15 +66,14 @@ class Executor:
             previews = _previews(plan)
             ended = self._clock()
             return StepReport(ended, ended - began, previews=previews)
-        self._finish_drawing()
         failures: dict[Row, BroodError] = {}
-        self._run(plan, plan.rows, failures)
+        made = self._run(plan, plan.rows, plan.steps, failures)
         left = [row for row in plan.rows if row not in failures]
         outputs = {row: _finished(row, plan) for row in left if row.finishes}
         shots = [_shot(row, plan) for row in left if row.previews and row.job.program.preview is not None]
         shared = {row: _shared(row, plan) for row in left if row.opens}
         ended = self._clock()
-        return StepReport(ended, ended - began, outputs, failures, shots, shared=shared)
+        return StepReport(ended, ended - began, outputs, failures, shots, shared=shared, steps=made)
 
     def _finish_drawing(self) -> None:
         """What is being drawn is needed now. If it failed it will fail again, where its row can be blamed."""
@@ -74,34 +81,66 @@ class Executor:
             self._drawing.exception()
             self._drawing = None
 
-    def _run(self, plan: StepPlan, rows: Sequence[Row], failures: dict[Row, BroodError]) -> None:
-        """Call the graph for these rows, or for halves of them if that fails."""
-        group, model = plan.group, plan.model
+    def _run(self, plan: StepPlan, rows: Sequence[Row], steps: int, failures: dict[Row, BroodError]) -> int:
+        """Call the graph for these rows, or for halves of them if the first call fails.
+
+        Returns:
+            How often it was called for each: at most ``steps`` times.
+        """
+        group, model, made = plan.group, plan.model, 0
         bucket = plan.bucket if len(rows) == len(plan.rows) else _part(plan, len(rows))
+        results = dict[str, np.ndarray]()
         try:
+            self._finish_drawing()
             _write_fresh(model, [row for row in rows if row.fresh])
-            inputs = host_inputs(rows, bucket)
             slots = [row.slot for row in rows]
-            if model.costs.seconds(group.graph, bucket) >= LONG_S:
-                self._draw_ahead([(row, True) for row in rows] + [(row, False) for row in plan.soon])
-            self._on_call()
-            results = model.runtime.run(group.graph, slots, bucket, inputs, group.reads, group.writes)
+            for inputs in self._inputs(plan, rows, bucket, steps):
+                self._on_call()
+                results = model.runtime.run(group.graph, slots, bucket, inputs, group.reads, group.writes)
+                made += 1
+                if made == steps or not self._goes_on(plan, results):
+                    break
         except Exception as error:
-            failure = error
-        else:
-            _keep(rows, results, failures)
-            return
+            failure = error  # that of a later call than the first is met again when it is planned anew
+        if made:
+            _keep(rows, made, results, failures)
+            return made
         self._finish_drawing()
         if len(rows) == 1:
             failures[rows[0]] = _blame(rows[0], failure)
-            return
+            return 1
         middle = len(rows) // 2
-        self._run(plan, rows[:middle], failures)
-        self._run(plan, rows[middle:], failures)
+        self._run(plan, rows[:middle], 1, failures)
+        self._run(plan, rows[middle:], 1, failures)
+        return 1
 
-    def _draw_ahead(self, rows: Iterable[tuple[Row, bool]]) -> None:
-        """Begin to draw what rows will need in their next step (True) or in their first one (False)."""
-        lacks = [lack for row, coming in rows for lack in lacking(row, coming)]
+    def _inputs(self, plan: StepPlan, rows: Sequence[Row], bucket: int, steps: int) -> Iterator[Inputs]:
+        """What one call after another is given."""
+        call_s = plan.model.costs.seconds(plan.group.graph, bucket)
+        most = max(1, BLOCK_BYTES // (bucket * rows[0].call.step_bytes))
+        at, block, soon = 0, 1, plan.soon
+        while at < steps:
+            self._finish_drawing()
+            inputs = host_inputs(rows, bucket, at, block)
+            at, made = at + block, block
+            block = max(1, min(2 * block, most, steps - at))
+            if made * call_s >= LONG_S:
+                self._draw_ahead([*((row, at, block) for row in rows), *((row, 0, 1) for row in soon)])
+                soon = ()
+            yield from inputs
+
+    def _goes_on(self, plan: StepPlan, results: Mapping[str, np.ndarray]) -> bool:
+        """Whether nothing has happened that the next call of a run could not wait for."""
+        if self._interrupted() or self._clock() >= plan.until:
+            return False
+        stage = plan.rows[0].call.stage
+        return (stage.ok is None or bool(results[stage.ok].all())) and (
+            stage.done is None or not results[stage.done].any()
+        )
+
+    def _draw_ahead(self, coming: Iterable[tuple[Row, int, int]]) -> None:
+        """Begin to draw what rows will need: in so many steps, after so many others."""
+        lacks = [lack for row, ahead, steps in coming for lack in lacking(row, ahead, steps)]
         if lacks and self._ahead is not None:
             self._drawing = self._ahead.submit(draw, lacks)
 
@@ -133,9 +172,10 @@ def _blame(row: Row, error: Exception) -> BroodError:
     return Internal(f"sample {row.index}: internal error", index=row.index)
 
 
-def _keep(rows: Sequence[Row], results: Mapping[str, np.ndarray], failures: dict[Row, BroodError]) -> None:
-    """Note which rows are finite, and what their callers will get."""
+def _keep(rows: Sequence[Row], made: int, results: Mapping[str, np.ndarray], failures: dict[Row, BroodError]) -> None:
+    """Count all calls but the last; of that one note which rows are finite, and what their callers will get."""
     for place, row in enumerate(rows):
+        row.pass_by(made - 1)
         stage = row.call.stage
         if stage.ok is not None and not results[stage.ok][place]:
             failures[row] = RowFailed(f"sample {row.index} came out non-finite", index=row.index)

@@ -1,13 +1,13 @@
-"""The host inputs of a graph call: parameters, schedule numbers, inputs and noise of its rows, as arrays.
+"""The host inputs of graph calls: parameters, schedule numbers, inputs and noise of their rows, as arrays.
 
-Noise is drawn ahead, some steps at a time, because a transform of many numbers costs hardly more than one of few; and
-while the device computes, because it does not depend on what comes out: `lacking` says what a row will need, `draw`
-draws it for many rows together.
+They are made for several calls of the same rows at once, which costs hardly more than for one. So is noise, whose
+transform of many numbers costs hardly more than one of few; and it is drawn while the device computes, because it does
+not depend on what comes out: `lacking` says what a row will need, `draw` draws it for many rows together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -17,13 +17,15 @@ from numpy.typing import ArrayLike
 
 from brood.engine.rows import NoiseBuffer, Row
 from brood.program import Constant, FromInput, FromNoise, FromParam, FromSchedule, FromState
-from brood.program.compile import Feed, Program, ProgramStage
+from brood.program.compile import Feed, Program
 from brood.program.initial import frame, mixed, seed_and_index
 from brood.protocol.manifest import Noise, State
 from brood.sampling.noise import TRANSFORMS, NoiseStream
 
 NUMBERS_AHEAD = 4096  # drawn ahead for one noise input of one row, about 16 KiB
 CONSTANTS = 256  # arrays that are kept
+
+Inputs = dict[str, np.ndarray]  # graph input → [bucket, *shape]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +42,44 @@ class Lack:
     state: str = ""  # set: it is this state's first value
 
 
-def lacking(row: Row, coming: bool) -> list[Lack]:
-    """What has to be drawn for a row's present step, or for the one behind it.
+def lacking(row: Row, ahead: int = 0, steps: int = 1) -> list[Lack]:
+    """What has to be drawn so that a row has all for so many steps.
 
     Args:
         row: any that has not ended.
-        coming: the present step is being made; the next one counts, if it is in the same stage.
+        ahead: how many come before those: the present step, and others of the same stage.
+        steps: as many as are left in its stage count.
     """
-    step, job = row.step + coming, row.job
+    job, first = row.job, row.step + ahead
     leg = job.legs[row.stage]
-    if step >= leg.calls:
+    if first >= leg.calls:
         return []
-    found = _lacking_state(row) if not coming and job.program.operation.state and row.fresh else []
-    for draw in leg.call(step).draws:
-        buffer = row.noise.get((row.stage, draw.feed))
-        if (buffer is None or not buffer.has(step)) and not draw.source.silent(job.schedule, step):
-            steps = max(1, min(leg.calls - step, NUMBERS_AHEAD // draw.count))
-            found.append(Lack(row, draw.source.noise, draw.count, step, steps, row.stage, draw.feed))
+    found = _lacking_state(row) if not ahead and job.program.operation.state and row.fresh else []
+    for draw in leg.call(first).draws:
+        held = row.noise.get((row.stage, draw.feed))
+        begin = held.end if held is not None and held.first_step <= first < held.end else first
+        wanted = min(steps, leg.calls - first)
+        end = first + _until_last(_heard(row, draw.source, first, wanted), wanted)
+        if begin < end:
+            more = max(end - begin, min(leg.calls - begin, NUMBERS_AHEAD // draw.count))
+            found.append(Lack(row, draw.source.noise, draw.count, begin, more, row.stage, draw.feed))
     return found
+
+
+def _heard(row: Row, source: FromNoise, first: int, steps: int) -> np.ndarray | None:
+    """Step → whether its noise is multiplied by anything but 0; None: all is."""
+    scale = source.noise.scale
+    if scale is None:
+        return None
+    heard: np.ndarray = row.job.schedule.columns[scale][first : first + steps] != 0
+    return None if heard.all() else heard
+
+
+def _until_last(heard: np.ndarray | None, steps: int) -> int:
+    """How many steps there are up to the last one that is heard."""
+    if heard is None:
+        return steps
+    return int(heard.nonzero()[0][-1]) + 1 if heard.any() else 0
 
 
 def _lacking_state(row: Row) -> list[Lack]:
@@ -91,27 +113,45 @@ def _raw(lack: Lack) -> np.ndarray:
 
 
 def _give(lack: Lack, numbers: np.ndarray) -> None:
+    row, key, first = lack.row, (lack.stage, lack.feed), lack.step
     if lack.state:
-        lack.row.begins[lack.state] = numbers[0]
-    else:
-        lack.row.noise[lack.stage, lack.feed] = NoiseBuffer(lack.step, numbers)
+        row.begins[lack.state] = numbers[0]
+        return
+    held = row.noise.get(key)
+    if held is not None and held.first_step <= row.step < held.end == lack.step:
+        first = row.step
+        numbers = np.concatenate([held.span(first, held.end - first), numbers])
+    row.noise[key] = NoiseBuffer(first, numbers)
 
 
-def host_inputs(rows: Sequence[Row], bucket: int) -> dict[str, np.ndarray]:
-    """Every input of the rows' graph that is not state, each ``[bucket, *shape]``; padding repeats the first row."""
-    draw(lack for row in rows for lack in lacking(row, coming=False))
+def host_inputs(rows: Sequence[Row], bucket: int, ahead: int = 0, steps: int = 1) -> Iterator[Inputs]:
+    """Every input of the rows' graph that is not state, for one call after another; padding repeats the first row.
+
+    Args:
+        rows: of one group.
+        bucket: rows of a call.
+        ahead: how many steps come before those: the present one, and others of the same call.
+        steps: calls, none of them beyond a row's stage.
+    """
+    draw(lack for row in rows for lack in lacking(row, ahead, steps))
     stages = [row.call.stage for row in rows]
     same = all(stage is stages[0] for stage in stages)
-    inputs = {}
+    lasting, changing = Inputs(), Inputs()  # the changing ones are [steps, bucket, *shape]
     for position, feed in enumerate(stages[0].feeds):
-        if same and isinstance(feed.source, Constant):
-            inputs[feed.name] = constant(feed.source.value, bucket, feed.shape, feed.dtype)
-        elif same and isinstance(feed.source, FromNoise):
-            inputs[feed.name] = _drawn(rows, feed, feed.source, bucket)
-        elif not isinstance(feed.source, FromState):
-            values = _values(rows, feed) if same else _mixed_values(rows, stages, position)
-            inputs[feed.name] = padded(values, feed, bucket)
-    return inputs
+        match feed.source:
+            case FromState():
+                pass
+            case _ if not same:
+                changing[feed.name] = _mixed(rows, [stage.feeds[position] for stage in stages], bucket, ahead, steps)
+            case Constant(value):
+                lasting[feed.name] = constant(value, bucket, feed.shape, feed.dtype)
+            case FromSchedule(name):
+                changing[feed.name] = _scheduled(rows, feed, name, bucket, ahead, steps)
+            case FromNoise() as source:
+                changing[feed.name] = _drawn(rows, feed, source, bucket, ahead, steps)
+            case _:
+                lasting[feed.name] = padded([_value(row, feed) for row in rows], feed, bucket)
+    return ({**lasting, **{name: array[step] for name, array in changing.items()}} for step in range(steps))
 
 
 @lru_cache(CONSTANTS)
@@ -134,35 +174,61 @@ def padded(values: Sequence[ArrayLike], feed: Feed, bucket: int) -> np.ndarray:
     return array
 
 
-def _mixed_values(rows: Sequence[Row], stages: Sequence[ProgramStage], position: int) -> list[ArrayLike]:
-    """One input of rows of different stages. The graph fixes dtype and shape; only the sources may differ."""
-    return [_values([row], stage.feeds[position])[0] for row, stage in zip(rows, stages, strict=True)]
-
-
-def _values(rows: Sequence[Row], feed: Feed) -> list[ArrayLike]:
+def _value(row: Row, feed: Feed) -> ArrayLike:
+    """What is the same in all steps."""
     match feed.source:
         case FromParam(name):
-            return [row.job.generation.params[name] for row in rows]
-        case FromSchedule(name):
-            return [row.job.schedule.columns[name][row.step] for row in rows]
+            return row.job.generation.params[name]
         case FromInput(name):
-            return [row.job.generation.inputs[name][row.position] for row in rows]
-        case FromNoise() as source:
-            return list(_drawn(rows, feed, source, len(rows)))
+            given: np.ndarray = row.job.generation.inputs[name][row.position]
+            return given
         case Constant(number):
-            return [number] * len(rows)
+            return number
         case source:
             raise RuntimeError(f"{feed.name}: {source} is not a host input")
 
 
-def _drawn(rows: Sequence[Row], feed: Feed, source: FromNoise, bucket: int) -> np.ndarray:
-    """This step's noise of all rows, [bucket, *shape]; zeros where it is silent."""
-    flat = np.zeros((bucket, prod(feed.shape)), feed.dtype)
+def _scheduled(rows: Sequence[Row], feed: Feed, name: str, bucket: int, ahead: int, steps: int) -> np.ndarray:
+    """A column of the rows' schedules, [steps, bucket, *shape]."""
+    array = np.empty((steps, bucket, *feed.shape), feed.dtype)
     for place, row in enumerate(rows):
-        if not source.silent(row.job.schedule, row.step):
-            flat[place] = row.noise[row.stage, feed.name].at(row.step)
-    flat[len(rows) :] = flat[0]
-    return flat.reshape(bucket, *feed.shape)
+        first = row.step + ahead
+        column = row.job.schedule.columns[name][first : first + steps]
+        if column.ndim == 1 and feed.shape:
+            column = column.reshape(steps, *(1 for _ in feed.shape))
+        array[:, place] = column
+    array[:, len(rows) :] = array[:, :1]
+    return array
+
+
+def _drawn(rows: Sequence[Row], feed: Feed, source: FromNoise, bucket: int, ahead: int, steps: int) -> np.ndarray:
+    """The noise of all rows, [steps, bucket, *shape]; zeros where it is silent."""
+    flat = np.empty((steps, bucket, prod(feed.shape)), feed.dtype)
+    for place, row in enumerate(rows):
+        first = row.step + ahead
+        heard = _heard(row, source, first, steps)
+        until = _until_last(heard, steps)
+        if until:
+            flat[:until, place] = row.noise[row.stage, feed.name].span(first, until)
+        if heard is not None:
+            flat[~heard, place] = 0
+    flat[:, len(rows) :] = flat[:, :1]
+    return flat.reshape(steps, bucket, *feed.shape)
+
+
+def _mixed(rows: Sequence[Row], feeds: Sequence[Feed], bucket: int, ahead: int, steps: int) -> np.ndarray:
+    """One input of rows of different stages, [steps, bucket, *shape]: only where it comes from differs."""
+    array = np.empty((steps, bucket, *feeds[0].shape), feeds[0].dtype)
+    for place, (row, feed) in enumerate(zip(rows, feeds, strict=True)):
+        match feed.source:
+            case FromSchedule(name):
+                array[:, place] = _scheduled([row], feed, name, 1, ahead, steps)[:, 0]
+            case FromNoise() as source:
+                array[:, place] = _drawn([row], feed, source, 1, ahead, steps)[:, 0]
+            case _:
+                array[:, place] = _value(row, feed)
+    array[:, len(rows) :] = array[:, :1]
+    return array
 
 
 def initial_state(rows: Sequence[Row], program: Program) -> Mapping[str, Sequence[np.ndarray]]:

@@ -37,13 +37,14 @@ log = logging.getLogger(__name__)
 class EngineObserver(Protocol):
     """Who counts what the engine does; called on the engine's thread, must be quick."""
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
-        """A graph was called.
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
+        """A graph was called, once or several times for the same rows.
 
         Args:
             model, graph: which.
             rows, bucket: so many rows, filled up to the bucket.
-            seconds: it took.
+            calls: so often.
+            seconds: a call took.
             error: of the predicted time, |observed / predicted − 1|.
         """
         ...
@@ -95,7 +96,9 @@ class Engine:
         self._options = options
         self._admission = Admission(options.max_backlog_s, options.max_held_bytes)
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="brood-noise")
-        self._executor = Executor(ahead=self._ahead, on_call=self._hand_over)
+        self._executor = Executor(
+            ahead=self._ahead, on_call=self._call, interrupted=lambda: self._new or self._stopping
+        )
         self._core = EngineCore(Scheduler(options.max_wait_s), self._execute, time.monotonic, self._watch)
         self._changed = threading.Condition(self._core.lock)
         self._begun, self._new, self._stopping, self._waking = False, False, False, False
@@ -179,6 +182,7 @@ class Engine:
         """End a generation; False if there is none of that id."""
         with self._core.lock:
             told = self._core.scheduler.cancel(request_id)
+            self._new = True
         self._tell(told)
         return bool(told)
 
@@ -263,6 +267,12 @@ class Engine:
         finally:
             self._flight = None
 
+    def _call(self) -> None:
+        """A graph call begins."""
+        if (flight := self._flight) is not None:
+            self._flight = _Flight(flight.plan, self.now(), flight.longest_s)
+        self._hand_over()
+
     def _look_later(self) -> None:
         self._look = self._loop.call_later(min(LOOK_S, self._options.hang_s), self._look_at_device)
 
@@ -282,11 +292,12 @@ class Engine:
         """A graph call does not come back: its requests fail, and others are refused until it does."""
         plan, seconds = flight.plan, flight.longest_s
         log.error("graph %s of %s has not come back for %.3g s", plan.group.graph, plan.model.name, seconds)
-        self._given_up = flight
+        self._given_up, self._new = flight, True
         return self._core.scheduler.fail(plan.rows, RuntimeFailed(f"the graph call did not end within {seconds:.3g} s"))
 
     def _watch(self, plan: StepPlan, report: StepReport, error: float) -> None:
-        self._observer.stepped(plan.model.name, plan.group.graph, plan.size, plan.bucket, report.seconds, error)
+        seconds = report.seconds / report.steps
+        self._observer.stepped(plan.model.name, plan.group.graph, plan.size, plan.bucket, report.steps, seconds, error)
 
 
 def _result(step: Coroutine[Any, Any, tuple[bool, list[Told]]]) -> tuple[bool, list[Told]]:

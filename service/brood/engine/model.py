@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import prod
 
 from brood.engine.cost import CostModel
-from brood.program import FromNoise, FromState, Program
+from brood.program import FromNoise, FromSchedule, FromState, Program
 from brood.program.compile import ProgramStage
 from brood.runtimes.slots import SlotRuntime
 
@@ -42,6 +42,7 @@ class Call:
     group: Group
     stage: ProgramStage
     draws: tuple[Draw, ...] = ()
+    step_bytes: int = 1  # what a row's host inputs take that change from step to step, at least 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,12 @@ class EngineModel:
                 for feed in stage.feeds
                 if isinstance(feed.source, FromNoise)
             )
-            self._calls[id(stage)] = Call(self.group_of(stage), stage, draws)
+            changing = sum(
+                prod(feed.shape) * feed.dtype.itemsize
+                for feed in stage.feeds
+                if isinstance(feed.source, FromNoise | FromSchedule)
+            )
+            self._calls[id(stage)] = Call(self.group_of(stage), stage, draws, max(1, changing))
         return self._calls[id(stage)]
 
     def group_of(self, stage: ProgramStage) -> Group:

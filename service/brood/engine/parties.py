@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from brood.engine.fair import Haste, Share
+from collections.abc import Sequence
+
+from brood.engine.fair import Haste, Ledger, Share
 from brood.engine.groups import PRIORITIES
 from brood.engine.rows import Job
 from brood.protocol.requests import Priority
@@ -45,6 +47,15 @@ class Parties:
         if job.generation.deadline is not None and job.urgent:
             return (*above, job.generation.deadline)
         return (*above, 0.0 if tenant is None else tenant.tag, job.share.tag, float(job.order))
+
+    def pay(self, jobs: Sequence[Job], seconds: float) -> None:
+        """Count seconds of the device, shared by jobs that run together and are not at risk."""
+        if seconds > 0:
+            ledger = Ledger()
+            for job in jobs:
+                ledger.pay(job.share, seconds / len(jobs))
+            ledger.close()
+            self.haste.pay(0.0, seconds)
 
     def preview_rank(self) -> Rank:
         """The rank of previews."""

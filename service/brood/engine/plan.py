@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -23,7 +24,11 @@ class Shot:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepPlan:
-    """One graph call to make: a step of ``rows``, or previews of ``shots``."""
+    """A graph call to make: a step of ``rows``, or previews of ``shots``.
+
+    Where nothing but another step of the same rows would follow, a plan is a *run* of several calls. It ends early as
+    soon as anything happens: something comes or is given up, a row fails or is done.
+    """
 
     model: EngineModel
     group: Group  # which graph, and which state it reads and writes
@@ -32,6 +37,8 @@ class StepPlan:
     shots: Sequence[Shot] = ()  # at most bucket
     strict: bool = False  # only certified buckets, also if it must be made in parts
     soon: Sequence[Row] = ()  # likely to begin in the next call: their noise can be drawn meanwhile
+    steps: int = 1  # calls, at most
+    until: float = math.inf  # engine clock at which no further one is begun
 
     @property
     def size(self) -> int:
@@ -52,3 +59,4 @@ class StepReport:
         default_factory=dict
     )  # of rows that let others begin: states
     previews: Mapping[Shot, Mapping[str, np.ndarray]] = field(default_factory=dict)  # of the plan's shots
+    steps: int = 1  # calls that were made

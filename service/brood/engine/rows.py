@@ -65,6 +65,13 @@ class Leg:
         """What a row needs in this step."""
         return self.varied if self.varied is not None and self.varies[step] else self.usual
 
+    def run(self, step: int) -> int:
+        """How many steps, from this one on, need the same call."""
+        if self.varied is None:
+            return self.calls - step
+        other = not self.varies[step]
+        return (self.varies.index(other, step) if other in self.varies[step:] else self.calls) - step
+
     def graphs(self) -> list[tuple[str, int]]:
         """How often it calls which graph."""
         if self.varied is None:
@@ -143,6 +150,12 @@ class Job:
         """Graph calls that all its rows take together, as far as is known."""
         n = self.generation.n
         return self.row_steps * n - self.head * (n - 1) - self.spared
+
+    @property
+    def silent_steps(self) -> int:
+        """Steps of all its rows until progress is to be told, if that was asked for."""
+        n, every = self.generation.n, self.generation.progress_every or 1
+        return -(-(every * n - self.steps % (every * n)) // n)
 
     @property
     def work_s(self) -> float:
@@ -290,6 +303,15 @@ class Row:
         every = self.job.generation.preview_every
         return every is not None and (self.steps + 1) % every == 0 and not self.finishes
 
+    @property
+    def run(self) -> int:
+        """How many steps it makes by the same call until something is to be told or decided of it."""
+        leg, generation = self.job.legs[self.stage], self.job.generation
+        steps = leg.run(self.step)
+        if generation.preview_every is not None:
+            steps = min(steps, generation.preview_every - self.steps % generation.preview_every)
+        return steps if generation.progress_every is None else min(steps, self.job.silent_steps)
+
     def begin(self, slot: int) -> None:
         """It has a place now."""
         self.slot, self.order = slot, next(_order)
@@ -299,6 +321,11 @@ class Row:
         if to not in MOVES[self.state]:
             raise RuntimeError(f"row {self.index} cannot go from {self.state.name} to {to.name}")
         self.state = to
+
+    def pass_by(self, steps: int) -> None:
+        """Count steps of a run, none of which was its last."""
+        self.step += steps
+        self.steps += steps
 
     def advance(self) -> None:
         """Count the step just run."""
@@ -319,11 +346,12 @@ class NoiseBuffer:
     first_step: int
     numbers: np.ndarray  # [steps, count] float32
 
-    def has(self, step: int) -> bool:
-        """Whether this step's numbers are here."""
-        return self.first_step <= step < self.first_step + len(self.numbers)
+    @property
+    def end(self) -> int:
+        """The first step behind them."""
+        return self.first_step + len(self.numbers)
 
-    def at(self, step: int) -> np.ndarray:
-        """This step's numbers, [count]."""
-        numbers: np.ndarray = self.numbers[step - self.first_step]
+    def span(self, step: int, steps: int) -> np.ndarray:
+        """The numbers of so many steps from this one on, [steps, count]."""
+        numbers: np.ndarray = self.numbers[step - self.first_step : step - self.first_step + steps]
         return numbers

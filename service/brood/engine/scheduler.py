@@ -2,6 +2,8 @@
 
 Contract:
 - `plan(now)` gives the next graph call, or None when nothing is to be run now; `commit(plan, report)` must follow it.
+  Where the next calls would be for the same rows again, it gives a run of them; whoever executes it must end it early
+  when a job is added, cancelled or failed, and when a row fails or is done.
 - Rows that have begun continue. Free places go by class (interactive before bulk), then to requests at risk of missing
   their deadline by slack, then by start-time fair queueing between tenants and between the requests of each, in
   predicted seconds. Only class and risk pre-empt: a row that has begun is left out of a call, and keeps its slot.
@@ -28,6 +30,7 @@ from brood.engine.parties import Parties, Rank
 from brood.engine.plan import Shot, StepPlan, StepReport
 from brood.engine.previews import Previews
 from brood.engine.rows import Job, Row, RowState
+from brood.engine.runs import run_length
 from brood.protocol.errors import BroodError, Cancelled, DeadlineExceeded
 from brood.protocol.events import Done, Event, Failed, Preview, Progress, Sample, Usage
 from brood.protocol.requests import Priority
@@ -117,9 +120,11 @@ class Scheduler:
     def commit(self, plan: StepPlan, report: StepReport) -> list[Told]:
         """Take in what came of a plan."""
         told: list[Told] = []
+        further = (report.steps - 1) * plan.model.costs.seconds(plan.group.graph, plan.bucket)
+        self._parties.pay([row.job for row in plan.rows], further)
         for row in plan.rows:
             job = row.job
-            self._count_step(row)
+            self._count(row, report.steps)
             if job.ended:
                 self._lose(row)
             elif row in report.failures:
@@ -137,12 +142,12 @@ class Scheduler:
         told += self._looked_at(plan, report)
         return told + [each for job in {row.job: None for row in plan.rows} for each in _progress(job, report.ended)]
 
-    def _count_step(self, row: Row) -> None:
+    def _count(self, row: Row, steps: int) -> None:
         job = row.job
-        job.steps += 1
+        job.steps += steps
         job.spared += row.spares
         if not job.ended:
-            self.backlog_s[job.generation.priority] -= (1 + row.spares) * job.step_s
+            self.backlog_s[job.generation.priority] -= (steps + row.spares) * job.step_s
 
     def _offers(self, now: float) -> Iterator[tuple[Job | None, Group, EngineModel]]:
         """Each group with something to run; for previews, with the job whose row is seen."""
@@ -193,7 +198,9 @@ class Scheduler:
         if others or queue.available():
             hurried = sum(row.job.urgent for row in rows)
             self.deadlines.served(costs.seconds(graph, bucket), hurried * costs.row_s(graph))
-        return StepPlan(queue.model, queue.group, bucket, rows, strict=strict, soon=queue.soon())
+        steps = 1 if others else run_length(queue, rows, bucket, self.deadlines)
+        until = min(self.deadlines.risk_at, math.inf if self.wake_at is None else self.wake_at)
+        return StepPlan(queue.model, queue.group, bucket, rows, (), strict, queue.soon(), steps, until)
 
     def _compose(self, queue: GroupQueue, places: int, call_s: float, now: float) -> list[Row]:
         """Who has the places of a call, and pays for them."""

@@ -95,9 +95,9 @@ class Busy:
         self._observer = observer
         self.busy = False
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
         """See `EngineObserver`."""
-        self._observer.stepped(model, graph, rows, bucket, seconds, error)
+        self._observer.stepped(model, graph, rows, bucket, calls, seconds, error)
 
     def queued(self, rows: int, backlog_s: float) -> None:
         """See `EngineObserver`."""

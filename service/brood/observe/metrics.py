@@ -79,16 +79,19 @@ class Metrics:
                 spread = self._parts[key] = self._spread(PARTS[part], model, operation)
             spread.observe(seconds)
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
-        """A graph was called with ``rows`` rows, filled up to ``bucket``; its time was predicted with this error."""
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
+        """A graph was called with ``rows`` rows, filled up to ``bucket``, so often; a call took so many seconds.
+
+        The time of these calls was predicted together, with this error.
+        """
         key = (model, graph)
         with self._lock:
             row_steps, batch, step, errors, padding = self._graphs.get(key) or self._graph(key)
-            row_steps.add(rows)
-            batch.observe(rows)
-            step.observe(seconds)
+            row_steps.add(rows * calls)
+            batch.observe(rows, calls)
+            step.observe(seconds, calls)
             errors.observe(error)
-            padding.add(bucket - rows)
+            padding.add((bucket - rows) * calls)
 
     def queued(self, rows: int, backlog_s: float) -> None:
         """So many samples have not begun; all that is accepted takes so many predicted seconds."""

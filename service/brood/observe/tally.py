@@ -62,10 +62,10 @@ class Spread:
         self._child, self._bounds = child, bounds
         self._clear()
 
-    def observe(self, value: float) -> None:
-        """Take note of one value."""
-        self._counts[bisect_left(self._bounds, value)] += 1
-        self._total += value
+    def observe(self, value: float, times: int = 1) -> None:
+        """Take note of a value."""
+        self._counts[bisect_left(self._bounds, value)] += times
+        self._total += value * times
         self._seen = True
 
     def write(self) -> None:

@@ -50,14 +50,14 @@ class Effort:
         """For how long there has been nothing to do."""
         return 0.0 if self._backlog_s > NOTHING_S else self._clock() - self._worked_at
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
         """See `EngineObserver.stepped`."""
         now = self._clock()
         # No call does more than its own time's work; a prediction may.
-        done_s = min(seconds, rows * self._row_s(model, graph))
+        done_s = calls * min(seconds, rows * self._row_s(model, graph))
         self._done_s = self._done_s * exp((self._at - now) / WINDOW_S) + done_s
         self._at = self._worked_at = now
-        self._observer.stepped(model, graph, rows, bucket, seconds, error)
+        self._observer.stepped(model, graph, rows, bucket, calls, seconds, error)
 
     def queued(self, rows: int, backlog_s: float) -> None:
         """See `EngineObserver.queued`."""

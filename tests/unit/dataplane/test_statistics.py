@@ -10,8 +10,8 @@ class Steps:
     def __init__(self) -> None:
         self.told: list[object] = []
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
-        self.told.append((model, graph, rows, bucket, seconds, error))
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
+        self.told.append((model, graph, rows, bucket, calls, seconds, error))
 
     def queued(self, rows: int, backlog_s: float) -> None:
         self.told.append((rows, backlog_s))
@@ -35,12 +35,12 @@ def test_requests_add_up_by_version() -> None:
 def test_graph_calls_add_up_by_rows_and_are_told_on() -> None:
     statistics, steps = Statistics(), Steps()
     counting = CountingSteps(statistics, steps)
-    counting.stepped("vae", "decode", 3, 4, 0.5, 0.1)
-    counting.stepped("vae", "decode", 3, 4, 0.25, 0.1)
-    counting.stepped("vae", "encode", 8, 8, 0.125, 0.1)
+    counting.stepped("vae", "decode", 3, 4, 1, 0.5, 0.1)
+    counting.stepped("vae", "decode", 3, 4, 1, 0.25, 0.1)
+    counting.stepped("vae", "encode", 8, 8, 1, 0.125, 0.1)
     counting.queued(5, 2.0)
     counting.wasted(0.5)
     assert statistics.calls("vae") == {3: Total(2, 750_000_000), 8: Total(1, 125_000_000)}
     assert statistics.calls("gan") == {}
-    assert steps.told[0] == ("vae", "decode", 3, 4, 0.5, 0.1)
+    assert steps.told[0] == ("vae", "decode", 3, 4, 1, 0.5, 0.1)
     assert steps.told[3:] == [(5, 2.0), 0.5]

@@ -61,7 +61,7 @@ async def test_what_cannot_be_drawn_ahead_fails_when_it_is_needed_and_alone(
 ) -> None:
     """No stream has this seed: drawing it for the waiting row raises in the other thread, with others' numbers."""
     directory = steps_bundle(tmp_path)
-    model, driver = engine_model(directory, capacity=8), Driver(ahead=threads)
+    model, driver = engine_model(directory, capacity=8), Driver(ahead=threads, interrupted=lambda: True)
     good = generation(model, "good", n=8, steps=5)
     driver.submit(model, good)
     await driver.step()

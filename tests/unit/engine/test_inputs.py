@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brood.engine.inputs import NUMBERS_AHEAD, draw, host_inputs, initial_state, lacking
+from brood.engine.inputs import NUMBERS_AHEAD, Inputs, draw, host_inputs, initial_state, lacking
 from brood.engine.model import EngineModel
 from brood.engine.rows import Row, make_job
 from brood.sampling.noise import noise
@@ -37,6 +38,12 @@ def rows_of(model: EngineModel, n: int = 1, **words: Any) -> list[Row]:
     return rows
 
 
+def inputs_of(rows: Sequence[Row], bucket: int) -> Inputs:
+    """What the present step is given."""
+    (found,) = host_inputs(rows, bucket)
+    return found
+
+
 def uniform(row: Row, step: int) -> np.ndarray:
     """The bundle ``steps``' noise of a step, by the contract."""
     seed = row.job.generation.seed
@@ -45,15 +52,15 @@ def uniform(row: Row, step: int) -> np.ndarray:
 
 def test_numbers_are_drawn_for_some_steps_together(models: dict[str, EngineModel]) -> None:
     (row,) = rows_of(models["steps"], steps=1000)
-    (lack,) = [lack for lack in lacking(row, coming=False) if not lack.state]
+    (lack,) = [lack for lack in lacking(row) if not lack.state]
     assert (lack.step, lack.steps) == (0, NUMBERS_AHEAD // COUNT)
     draw([lack])
-    assert lacking(row, coming=True) == []
+    assert lacking(row, 1) == []
     row.step = NUMBERS_AHEAD // COUNT - 1
-    (lack,) = lacking(row, coming=True)
+    (lack,) = lacking(row, 1)
     assert (lack.step, lack.steps) == (256, 256)
     row.step = 999
-    assert lacking(row, coming=True) == []
+    assert lacking(row, 1) == []
 
 
 @settings(max_examples=30, deadline=None)
@@ -67,8 +74,8 @@ def test_numbers_do_not_depend_on_when_or_with_whom_they_are_drawn(
         row = rows[visit % 2]
         row.step, row.steps = step, max(1, step)
         if visit % 3 == 0:
-            draw([lack for each in rows for lack in lacking(each, coming=True)])
-        given = host_inputs([row], 1)["noise"][0]
+            draw([lack for each in rows for lack in lacking(each, 1)])
+        given = inputs_of([row], 1)["noise"][0]
         assert given.tobytes() == uniform(row, step).tobytes()
 
 
@@ -76,7 +83,7 @@ def test_rows_at_different_steps_have_their_own_numbers(models: dict[str, Engine
     rows = rows_of(models["steps"], n=3, steps=9, temperature=0.5)
     for row, step in zip(rows, (0, 4, 8), strict=True):
         row.step = row.steps = step
-    inputs = host_inputs(rows, 4)
+    inputs = inputs_of(rows, 4)
     schedule = rows[0].job.schedule.columns["temperature"]
     assert inputs["temperature"].dtype == np.float32
     assert inputs["temperature"].tolist() == [np.float32(schedule[step]) for step in (0, 4, 8, 0)]
@@ -87,14 +94,14 @@ def test_rows_at_different_steps_have_their_own_numbers(models: dict[str, Engine
 
 def test_parameters_inputs_and_constants_are_cast_as_the_interpreter_casts(models: dict[str, EngineModel]) -> None:
     (row,) = rows_of(models["once"], label=7, scale=1)
-    inputs = host_inputs([row], 2)
+    inputs = inputs_of([row], 2)
     assert inputs["label"].dtype == np.int64
     assert inputs["label"].tolist() == [7, 7]
     assert inputs["scale"].dtype == np.float32
     assert inputs["scale"].tolist() == [1.0, 1.0]
     images = np.linspace(-1, 1, 32).astype(np.float32).reshape(2, 1, 4, 4)
     rows = rows_of(models["once"], n=2, operation="reconstruct", inputs={"image": images})
-    assert np.array_equal(host_inputs(rows[::-1], 4)["image"], images[[1, 0, 1, 1]])
+    assert np.array_equal(inputs_of(rows[::-1], 4)["image"], images[[1, 0, 1, 1]])
 
 
 def test_rows_of_two_operations_share_a_call(models: dict[str, EngineModel]) -> None:
@@ -102,14 +109,14 @@ def test_rows_of_two_operations_share_a_call(models: dict[str, EngineModel]) -> 
     one = rows_of(models["denoiser"], **DENOISER)
     other = rows_of(models["denoiser"], operation="vary", inputs={"image": image}, **{**DENOISER, "label": 5})
     assert one[0].call.group is other[0].call.group
-    assert host_inputs([*one, *other], 2)["label"].tolist() == [4, 5]
+    assert inputs_of([*one, *other], 2)["label"].tolist() == [4, 5]
 
 
 def test_each_step_has_the_feeds_of_its_own_graph(models: dict[str, EngineModel]) -> None:
     (row,) = rows_of(models["denoiser"], **DENOISER)
     way = []
     for step in range(6):
-        inputs = host_inputs([row], 1)
+        inputs = inputs_of([row], 1)
         way.append((row.call.group.graph, float(inputs["t"][0])))
         expected = noise("normal", seed=7, stream=3, index=0, step=step, shape=(1, 4, 4))
         silent = row.job.schedule.columns["noise"][step] == 0
@@ -142,8 +149,8 @@ def test_states_begin_with_noise_inputs_zeros_or_a_mixture(models: dict[str, Eng
 
 def test_first_values_drawn_ahead_are_the_same(models: dict[str, EngineModel]) -> None:
     (late,), (ahead,) = rows_of(models["steps"]), rows_of(models["steps"])
-    draw(lacking(ahead, coming=False))
+    draw(lacking(ahead))
     assert "x" in ahead.begins
-    assert lacking(ahead, coming=False) == []
+    assert lacking(ahead) == []
     found = [initial_state([row], row.job.program)["x"][0].tobytes() for row in (late, ahead)]
     assert found[0] == found[1]

@@ -41,11 +41,11 @@ class Counter:
         self.queue: list[tuple[int, float]] = []
         self.errors: list[float] = []
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
         assert 0 < rows <= bucket
         assert seconds >= 0
-        self.rows += rows
-        self.calls += 1
+        self.rows += calls * rows
+        self.calls += calls
         self.errors.append(error)
 
     def queued(self, rows: int, backlog_s: float) -> None:
@@ -150,7 +150,9 @@ async def test_stopping_fails_what_is_left_and_refuses_more(tmp_path: Path) -> N
 
 async def test_a_broken_observer_leaves_nobody_waiting(tmp_path: Path) -> None:
     class Broken(Counter):
-        def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
+        def stepped(
+            self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float
+        ) -> None:
             raise RuntimeError("observer")
 
     model = engine_model(once_bundle(tmp_path))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Literal
 
 import pytest
@@ -82,6 +84,7 @@ class Trial:
     costs: dict[int, float]
     max_wait_s: float = 0.0
     admission: Admission | None = None
+    makes: Callable[[StepPlan], int] = lambda plan: 1
     jobs: dict[str, Job] = field(default_factory=dict)
     refused: int = 0
     calls: Counter[tuple[str, int]] = field(default_factory=Counter)  # (request, index) → graph calls
@@ -93,7 +96,8 @@ class Trial:
         self.models: list[EngineModel] = [
             paper_model(f"m{number}", costs=known, capacity=self.capacity, exact=CERTIFIED) for number in range(2)
         ]
-        self.paper = Paper(Scheduler(self.max_wait_s), self.admission, fails=self._fails, ends=self._ends)
+        scheduler = Scheduler(self.max_wait_s)
+        self.paper = Paper(scheduler, self.admission, fails=self._fails, ends=self._ends, makes=self.makes)
 
     def run(self) -> None:
         """Until all has ended; fails if that takes more calls than there are steps to make."""
@@ -107,7 +111,9 @@ class Trial:
             if plan is not None:
                 self._check_plan(plan)
                 self._meet_fate(turn, "cancel in flight")
+                steps = {row: row.steps for row in plan.rows}
                 self.paper.finish(plan)
+                self._count_run(plan, steps)
             else:
                 wake_at = self.paper.scheduler.wake_at
                 self.paper.now = self.paper.now + 1.0 if wake_at is None else wake_at
@@ -191,6 +197,15 @@ class Trial:
             first = sorted((row for row in self.begun if row.job is job), key=lambda row: row.order)
             assert [row.position for row in first] == sorted(row.position for row in first)
 
+    def _count_run(self, plan: StepPlan, before: dict[Row, int]) -> None:
+        """All rows of a run make the same number of calls; those that ended are not counted on by the commit."""
+        going = {row.steps - before[row] for row in plan.rows if row.state is not RowState.ENDED}
+        more = max([*going, 1]) - 1
+        assert len(going) <= 1
+        assert more < plan.steps
+        for row in plan.rows:
+            self.calls[row.job.generation.request_id, row.index] += more
+
     def _check_preemption(self, plan: StepPlan) -> None:
         """A row that has begun is left out for one that began later only by class or risk."""
         left = [row for row in self.begun if row.state is RowState.READY and row.call.group is plan.group]
@@ -259,6 +274,15 @@ prices = st.sampled_from([linear(1.0, 0.25), linear(0.0, 1.0), linear(1.0, 0.0),
 @given(asks=asks, capacity=capacities, costs=prices)
 def test_the_contract_holds(asks: list[Ask], capacity: int, costs: dict[int, float]) -> None:
     Trial(asks, capacity, costs).run()
+
+
+@settings(max_examples=100, deadline=None)
+@given(asks=asks, capacity=capacities, costs=prices, makes=st.lists(st.integers(1, 6), min_size=1, max_size=8))
+def test_the_contract_holds_in_runs(asks: list[Ask], capacity: int, costs: dict[int, float], makes: list[int]) -> None:
+    """Calls of milliseconds, so that there are runs; they are interrupted after some of their calls."""
+    wanted = cycle(makes)
+    short = {bucket: seconds / 1000 for bucket, seconds in costs.items()}
+    Trial(asks, capacity, short, makes=lambda plan: min(plan.steps, next(wanted))).run()
 
 
 @settings(max_examples=40, deadline=None)

@@ -35,7 +35,7 @@ class Counting(Ends):
 
     steps = 0
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
         """See `EngineObserver.stepped`."""
         self.steps += graph == "step"
 

@@ -23,7 +23,7 @@ class Quiet:
     def __init__(self) -> None:
         self.buckets: list[int] = []
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
         self.buckets.append(bucket)
 
     def queued(self, rows: int, backlog_s: float) -> None: ...

@@ -37,7 +37,7 @@ class Paused(Quiet):
     def __init__(self) -> None:
         self._go_on = threading.Event()
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
         assert self._go_on.wait(LIMIT_S)
 
     def go_on(self) -> None:

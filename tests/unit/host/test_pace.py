@@ -116,8 +116,8 @@ def test_a_host_is_busy_while_there_is_a_backlog() -> None:
     seen = [busy.busy]
     busy.queued(3, 0.5)
     seen.append(busy.busy)
-    busy.stepped("m", "g", 1, 2, 0.1, 0.0)
+    busy.stepped("m", "g", 1, 2, 1, 0.1, 0.0)
     busy.wasted(0.1)
     busy.queued(0, 1e-15)
     assert [*seen, busy.busy] == [False, True, False]
-    assert told == [(3, 0.5), ("m", "g", 1, 2, 0.1, 0.0), (0.1,), (0, 1e-15)]
+    assert told == [(3, 0.5), ("m", "g", 1, 2, 1, 0.1, 0.0), (0.1,), (0, 1e-15)]

@@ -24,7 +24,9 @@ Told = tuple[str, int, float]
 class Quiet:
     """Observes nothing."""
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None: ...
+    def stepped(
+        self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float
+    ) -> None: ...
 
     def queued(self, rows: int, backlog_s: float) -> None: ...
 

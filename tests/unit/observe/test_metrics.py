@@ -57,8 +57,8 @@ def test_parts_of_a_request_have_their_own_times(registry: CollectorRegistry, me
 
 
 def test_a_graph_call_counts_rows_padding_and_time(registry: CollectorRegistry, metrics: Metrics) -> None:
-    metrics.stepped("vae", "decode", 5, 8, 0.003, 0.04)
-    metrics.stepped("vae", "decode", 8, 8, 0.004, 0.3)
+    metrics.stepped("vae", "decode", 5, 8, 1, 0.003, 0.04)
+    metrics.stepped("vae", "decode", 8, 8, 1, 0.004, 0.3)
     labels = {"model": "vae", "graph": "decode"}
     assert registry.get_sample_value("brood_batch_rows_sum", labels) == 13
     assert registry.get_sample_value("brood_batch_rows_bucket", {**labels, "le": "8.0"}) == 2

@@ -35,8 +35,8 @@ def test_requests_are_summed_over_operations_and_protocols() -> None:
 def test_graph_calls_queue_and_encoding_have_their_names() -> None:
     registry = CollectorRegistry()
     metrics = Metrics(registry)
-    metrics.stepped("vae", "decode", 3, 4, 0.5, 0.1)
-    metrics.stepped("vae", "encode", 3, 4, 0.25, 0.1)
+    metrics.stepped("vae", "decode", 3, 4, 1, 0.5, 0.1)
+    metrics.stepped("vae", "encode", 3, 4, 1, 0.25, 0.1)
     metrics.timed("vae", "generate", "queue", 0.125)
     metrics.timed("vae", "generate", "encode", 0.0625)
     assert told(registry) == {

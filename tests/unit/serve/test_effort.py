@@ -15,8 +15,8 @@ class Told:
     def __init__(self) -> None:
         self.calls: list[tuple[object, ...]] = []
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
-        self.calls.append(("stepped", model, graph, rows, bucket, seconds, error))
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
+        self.calls.append(("stepped", model, graph, rows, bucket, calls, seconds, error))
 
     def queued(self, rows: int, backlog_s: float) -> None:
         self.calls.append(("queued", rows, backlog_s))
@@ -42,7 +42,7 @@ def run(effort: Effort, clock: Clock, seconds: float, rows: int, call_s: float, 
     """Calls of so many rows, one after the other."""
     for _ in range(round(seconds / every_s)):
         clock.now += every_s
-        effort.stepped("gan", "step", rows, 32, call_s, 0.0)
+        effort.stepped("gan", "step", rows, 32, 1, call_s, 0.0)
 
 
 def test_full_calls_without_a_pause_are_all_of_it() -> None:
@@ -87,7 +87,7 @@ def test_idle_is_since_the_last_work_and_never_while_something_waits() -> None:
     effort.queued(0, 3e-14)  # the engine adds and takes away
     clock.now += 7.0
     assert effort.idle_s == 7.0
-    effort.stepped("gan", "step", 1, 1, 0.1, 0.0)
+    effort.stepped("gan", "step", 1, 1, 1, 0.1, 0.0)
     assert effort.idle_s == 0.0
     clock.now += 1.0
     effort.queued(0, 0.0)
@@ -97,7 +97,7 @@ def test_idle_is_since_the_last_work_and_never_while_something_waits() -> None:
 def test_another_observer_is_told_everything() -> None:
     told = Told()
     effort = Effort(told, row_s, Clock())
-    effort.stepped("gan", "step", 1, 2, 0.1, 0.2)
+    effort.stepped("gan", "step", 1, 2, 1, 0.1, 0.2)
     effort.queued(3, 0.5)
     effort.wasted(0.7)
-    assert told.calls == [("stepped", "gan", "step", 1, 2, 0.1, 0.2), ("queued", 3, 0.5), ("wasted", 0.7)]
+    assert told.calls == [("stepped", "gan", "step", 1, 2, 1, 0.1, 0.2), ("queued", 3, 0.5), ("wasted", 0.7)]

@@ -106,7 +106,9 @@ class Real:
     def __init__(self, directory: Path, trace: Sequence[Arrival], setting: Setting) -> None:
         self.model, self.scheduler, self.clock = engine_model(directory, capacity=64), Scheduler(), Clock()
         self.core = EngineCore(self.scheduler, self.execute, self.clock, self.watch)
-        self.executor, self.admission = Executor(self.clock), Admission(setting.max_backlog_s, 2**30)
+        # The simulator makes one call for each plan.
+        self.executor = Executor(self.clock, interrupted=lambda: True)
+        self.admission = Admission(setting.max_backlog_s, 2**30)
         self.coming, self.curves = list(enumerate(trace)), setting.curves
         self.plans: list[object] = []
         self.refused: dict[int, str] = {}

@@ -213,7 +213,7 @@ class Steps:
 
     def timed(self, model: str, operation: str, part: str, seconds: float) -> None: ...
 
-    def stepped(self, model: str, graph: str, rows: int, bucket: int, seconds: float, error: float) -> None:
+    def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
         self.made += 1
 
     def queued(self, rows: int, backlog_s: float) -> None: ...

@@ -125,7 +125,7 @@ async def test_nobody_changes_models_unless_the_server_allows_it() -> None:
 def test_statistics_are_told_in_tritons_words(plane: DataPlane) -> None:
     plane.statistics.ended("tiny", 2, 0.5, 3, Usage(3, 9, queue_ms=100, run_ms=300))
     plane.statistics.ended("tiny", 2, 0.25, 0, None)
-    plane.statistics.stepped("tiny", 3, 0.125)
+    plane.statistics.stepped("tiny", 3, 1, 0.125)
     (found,) = statistics(plane, "tiny", 2)
     assert (found["version"], found["inference_count"], found["execution_count"]) == ("2", 3, 1)
     assert found["inference_stats"]["success"] == {"count": 1, "ns": 500_000_000}
