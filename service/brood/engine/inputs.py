@@ -55,31 +55,29 @@ def lacking(row: Row, ahead: int = 0, steps: int = 1) -> list[Lack]:
     if first >= leg.calls:
         return []
     found = _lacking_state(row) if not ahead and job.program.operation.state and row.fresh else []
+    behind = min(first + steps, leg.calls)
     for draw in leg.call(first).draws:
-        held = row.noise.get((row.stage, draw.feed))
-        begin = held.end if held is not None and held.first_step <= first < held.end else first
-        wanted = min(steps, leg.calls - first)
-        end = first + _until_last(_heard(row, draw.source, first, wanted), wanted)
-        if begin < end:
-            more = max(end - begin, min(leg.calls - begin, NUMBERS_AHEAD // draw.count))
-            found.append(Lack(row, draw.source.noise, draw.count, begin, more, row.stage, draw.feed))
+        held, begin = row.noise.get((row.stage, draw.feed)), first
+        if held is not None and held.first_step <= first < held.end:
+            begin = held.end
+        if begin >= behind or begin >= first + _heard(row, draw.source, first, behind - first)[0]:
+            continue
+        more = max(behind - begin, min(leg.calls - begin, NUMBERS_AHEAD // draw.count))
+        found.append(Lack(row, draw.source.noise, draw.count, begin, more, row.stage, draw.feed))
     return found
 
 
-def _heard(row: Row, source: FromNoise, first: int, steps: int) -> np.ndarray | None:
-    """Step → whether its noise is multiplied by anything but 0; None: all is."""
+def _heard(row: Row, source: FromNoise, first: int, steps: int) -> tuple[int, np.ndarray | None]:
+    """Of the noise of so many steps: how many there are up to the last one that is not multiplied by 0, and which are.
+
+    Where none is multiplied by 0 it is not said which.
+    """
     scale = source.noise.scale
     if scale is None:
-        return None
+        return steps, None
     heard: np.ndarray = row.job.schedule.columns[scale][first : first + steps] != 0
-    return None if heard.all() else heard
-
-
-def _until_last(heard: np.ndarray | None, steps: int) -> int:
-    """How many steps there are up to the last one that is heard."""
-    if heard is None:
-        return steps
-    return int(heard.nonzero()[0][-1]) + 1 if heard.any() else 0
+    places = heard.nonzero()[0]
+    return (int(places[-1]) + 1 if len(places) else 0), (None if len(places) == steps else heard)
 
 
 def _lacking_state(row: Row) -> list[Lack]:
@@ -121,7 +119,7 @@ def _give(lack: Lack, numbers: np.ndarray) -> None:
     if held is not None and held.first_step <= row.step < held.end == lack.step:
         first = row.step
         numbers = np.concatenate([held.span(first, held.end - first), numbers])
-    row.noise[key] = NoiseBuffer(first, numbers)
+    row.noise[key] = NoiseBuffer(first, first + len(numbers), numbers)
 
 
 def host_inputs(rows: Sequence[Row], bucket: int, ahead: int = 0, steps: int = 1) -> Iterator[Inputs]:
@@ -189,14 +187,14 @@ def _value(row: Row, feed: Feed) -> ArrayLike:
 
 
 def _scheduled(rows: Sequence[Row], feed: Feed, name: str, bucket: int, ahead: int, steps: int) -> np.ndarray:
-    """A column of the rows' schedules, [steps, bucket, *shape]."""
+    """A column of the rows' schedules, [steps, bucket, *shape]; one number a step fills its row's whole shape."""
     array = np.empty((steps, bucket, *feed.shape), feed.dtype)
+    single = rows[0].job.schedule.columns[name].ndim == 1
+    turned = array.T if single else array  # [*shape reversed, bucket, steps]
     for place, row in enumerate(rows):
         first = row.step + ahead
-        column = row.job.schedule.columns[name][first : first + steps]
-        if column.ndim == 1 and feed.shape:
-            column = column.reshape(steps, *(1 for _ in feed.shape))
-        array[:, place] = column
+        numbers = row.job.schedule.columns[name][first : first + steps]
+        turned[(..., place, slice(None)) if single else (slice(None), place)] = numbers
     array[:, len(rows) :] = array[:, :1]
     return array
 
@@ -204,10 +202,11 @@ def _scheduled(rows: Sequence[Row], feed: Feed, name: str, bucket: int, ahead: i
 def _drawn(rows: Sequence[Row], feed: Feed, source: FromNoise, bucket: int, ahead: int, steps: int) -> np.ndarray:
     """The noise of all rows, [steps, bucket, *shape]; zeros where it is silent."""
     flat = np.empty((steps, bucket, prod(feed.shape)), feed.dtype)
+    all_heard, (until, heard) = source.noise.scale is None, (steps, None)
     for place, row in enumerate(rows):
         first = row.step + ahead
-        heard = _heard(row, source, first, steps)
-        until = _until_last(heard, steps)
+        if not all_heard:
+            until, heard = _heard(row, source, first, steps)
         if until:
             flat[:until, place] = row.noise[row.stage, feed.name].span(first, until)
         if heard is not None:

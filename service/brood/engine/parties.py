@@ -50,12 +50,11 @@ class Parties:
 
     def pay(self, jobs: Sequence[Job], seconds: float) -> None:
         """Count seconds of the device, shared by jobs that run together and are not at risk."""
-        if seconds > 0:
-            ledger = Ledger()
-            for job in jobs:
-                ledger.pay(job.share, seconds / len(jobs))
-            ledger.close()
-            self.haste.pay(0.0, seconds)
+        ledger = Ledger()
+        for job in jobs:
+            ledger.pay(job.share, seconds / len(jobs))
+        ledger.close()
+        self.haste.pay(0.0, seconds)
 
     def preview_rank(self) -> Rank:
         """The rank of previews."""

@@ -344,12 +344,8 @@ class NoiseBuffer:
     """Numbers of one noise input of one row, drawn for some steps ahead."""
 
     first_step: int
+    end: int  # the first step behind them
     numbers: np.ndarray  # [steps, count] float32
-
-    @property
-    def end(self) -> int:
-        """The first step behind them."""
-        return self.first_step + len(self.numbers)
 
     def span(self, step: int, steps: int) -> np.ndarray:
         """The numbers of so many steps from this one on, [steps, count]."""

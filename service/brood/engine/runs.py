@@ -24,7 +24,7 @@ def run_length(queue: GroupQueue, rows: Sequence[Row], bucket: int, deadlines: D
         deadlines: as assessed now.
     """
     costs, graph = queue.model.costs, queue.group.graph
-    if queue.ready or deadlines.any_at_risk or bucket > costs.cap(graph):
+    if not rows[0].call.stage.per_step or queue.ready or deadlines.any_at_risk or bucket > costs.cap(graph):
         return 1
     waiting = {priority for priority in PRIORITIES if queue.could_begin(priority)}
     if waiting and len(waiting | {row.job.generation.priority for row in rows}) > 1:

@@ -120,8 +120,9 @@ class Scheduler:
     def commit(self, plan: StepPlan, report: StepReport) -> list[Told]:
         """Take in what came of a plan."""
         told: list[Told] = []
-        further = (report.steps - 1) * plan.model.costs.seconds(plan.group.graph, plan.bucket)
-        self._parties.pay([row.job for row in plan.rows], further)
+        if report.steps > 1:
+            further = (report.steps - 1) * plan.model.costs.seconds(plan.group.graph, plan.bucket)
+            self._parties.pay([row.job for row in plan.rows], further)
         for row in plan.rows:
             job = row.job
             self._count(row, report.steps)

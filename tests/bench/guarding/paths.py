@@ -6,6 +6,7 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 Once = Callable[[], None]  # once
 Prepared = Callable[[], Once]
-ROWS, STEPS = 32, 1000
+ROWS, STEPS, CALLS = 32, 1000, 16
 BUCKETS = (1, 2, 4, 8, 16, 32)
 BODY = json.dumps({"model": "tiny", "seed": 7, "params": {"label": 3}}).encode()
 REQUEST = (
@@ -56,10 +57,19 @@ class Planned:
         """What the executor does for it, beside the graph."""
         self._executor.execute(self._plan)
 
+    def run(self) -> None:
+        """What the executor does for a run of such calls."""
+        run = replace(self._plan, steps=CALLS)
+        if self._executor.execute(run).steps != CALLS:
+            raise RuntimeError("the run ended early")
+        for row in run.rows:
+            row.pass_by(1 - CALLS)
+
     def _step(self) -> None:
         plan = self._scheduler.plan(0.0)
         if plan is None:
             raise RuntimeError("nothing to do")
+        plan = replace(plan, steps=1)
         self._plan, self._report = plan, self._executor.execute(plan)
         self._scheduler.commit(plan, self._report)
 
@@ -175,6 +185,7 @@ def paths() -> dict[str, Prepared]:
     return {
         "scheduler: plan and commit, 32 rows": lambda: Planned().plan_and_commit,
         "executor: inputs, 32 rows": lambda: Planned().execute,
+        f"executor: a run of {CALLS} calls, 32 rows": lambda: Planned().run,
         "noise: 32 x 784 normal numbers": noise,
         "PNG: 64 x 64 in colour": png,
         "HTTP: bytes to bytes, one sample": lambda: Answered().http,
