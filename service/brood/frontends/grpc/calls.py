@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar
 
 import grpc
@@ -23,6 +25,8 @@ STALL_S = 60.0  # who takes no message for so long is gone: finished samples wai
 # Reading a message holds up everybody else: of a large one, the parts are counted first, as those of JSON are.
 LARGE_BYTES, MOST_PARTS = 2**16, 2**18
 
+_HEADS: ContextVar[Mapping[str, str]] = ContextVar("brood-heads", default=MappingProxyType({}))
+
 Context = grpc.aio.ServicerContext[bytes, Any]
 Asked = TypeVar("Asked")
 Kind = TypeVar("Kind", bound=Message)
@@ -37,8 +41,8 @@ def guarded(read: Callable[[bytes], Asked], method: Method[Asked]) -> Callable[[
     """
 
     async def handler(content: bytes, context: Context) -> Any:
-        request_id = request_id_in(context)
-        given = metadata_in(context, "traceparent")
+        request_id = request_id_of_call()
+        given = heads().get("traceparent")
         begin(request_id, None if given is None else trace_of(given))
         try:
             return await method(read(content), context, request_id)
@@ -100,14 +104,19 @@ async def send(context: Context, message: Any) -> None:
         raise Cancelled(f"the caller took nothing for {STALL_S:g} s") from error
 
 
-def request_id_in(context: Context) -> str:
-    """The caller's own id of a call, or a new one."""
-    return request_id_of(metadata_in(context, "x-request-id"))
+def read_heads(metadata: Iterable[tuple[str, str | bytes]] | None) -> None:
+    """Keep what a call's metadata says for `heads`, in the task that this call runs in."""
+    _HEADS.set({name: value for name, value in reversed(tuple(metadata or ())) if isinstance(value, str)})
 
 
-def metadata_in(context: Context, name: str) -> str | None:
-    """What a call's metadata says first under a name in lower case; None: nothing."""
-    return next((str(value) for key, value in context.invocation_metadata() or () if key == name), None)
+def heads() -> Mapping[str, str]:
+    """What this call's metadata says first under each name, which is in lower case."""
+    return _HEADS.get()
+
+
+def request_id_of_call() -> str:
+    """The caller's own id of this call, or a new one."""
+    return request_id_of(heads().get("x-request-id"))
 
 
 async def refuse(context: Context, error: BroodError, request_id: str) -> NoReturn:

@@ -24,7 +24,7 @@ from brood.frontends.grpc.answers import (
     response_s,
     sample_message,
 )
-from brood.frontends.grpc.calls import Context, guarded, metadata_in, parsed, send
+from brood.frontends.grpc.calls import Context, guarded, heads, parsed, send
 from brood.frontends.grpc.models import model_message
 from brood.protocol.errors import BroodError, DeadlineExceeded, Internal, PayloadTooLarge, invalid
 from brood.protocol.events import Accepted, Done, Event, Failed, Preview, Progress, Sample
@@ -65,7 +65,7 @@ class Generator:
 
         Cancelling the call cancels this, and so the generation.
         """
-        timed, key = _in_time(request, context), metadata_in(context, KEY)
+        timed, key = _in_time(request, context), heads().get(KEY)
         answer = await self._plane.answer(timed, request_id, PROTOCOL, idempotency_key=key)
         if answer.replayed:
             context.set_trailing_metadata((REPLAYED,))
@@ -77,7 +77,7 @@ class Generator:
     async def generate_stream(self, request: GenerateRequest, context: Context, request_id: str) -> None:
         """Make samples and send each as it is finished; the next is taken when the last has been sent."""
         try:
-            refuse_key(metadata_in(context, KEY))
+            refuse_key(heads().get(KEY))
         except BroodError as error:
             self._plane.refused(error, PROTOCOL)
             raise

@@ -42,7 +42,6 @@ def build_server(plane: DataPlane, options: GrpcOptions) -> grpc.aio.Server:
     """
     most = options.max_message_bytes
     server = grpc.aio.server(
-        interceptors=(Guard(options.gate, plane),),
         options=(
             ("grpc.max_receive_message_length", min(most, plane.limits.max_body_bytes)),
             ("grpc.max_send_message_length", most),
@@ -51,7 +50,7 @@ def build_server(plane: DataPlane, options: GrpcOptions) -> grpc.aio.Server:
     )
     health = Health(plane, [SERVICE, INFERENCE], options.health_poll_s)
     services = [Generator(plane, most).handler(), InferenceService(plane, most).handler(), health.handler()]
-    server.add_generic_rpc_handlers([*services, *_reflection()])
+    server.add_generic_rpc_handlers((Guard(options.gate, plane, [*services, *_reflection()]),))
     return server
 
 
