@@ -52,10 +52,11 @@ class Guard(Services):
         return self._known.get(handler_call_details.method) or self._found(handler_call_details, verb)
 
     def _found(self, details: grpc.HandlerCallDetails, verb: Verb) -> Handler | None:
+        """The same, of a method that was not called before; None: there is no such method."""
         for service in self._services:
             if (handler := service.service(details)) is not None:
-                found = self._known[details.method] = self._holding(handler, verb) if RULES[verb].held else handler
-                return found
+                self._known[details.method] = self._holding(handler, verb) if RULES[verb].held else handler
+                return self._known[details.method]
         return None
 
     def _refusing(self, error: BroodError) -> Handler:
