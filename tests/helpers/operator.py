@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import ray
@@ -38,13 +39,28 @@ def deploy(text: str) -> None:
     _get_global_client().deploy_apps(ServeDeploySchema.model_validate(yaml.safe_load(text)))
 
 
+def together(*texts: str) -> None:
+    """The same for several, each sent by a thread of its own."""
+    with ThreadPoolExecutor(len(texts)) as senders:
+        list(senders.map(deploy, texts))
+
+
+def asked() -> dict[str, Any]:
+    """The settings that Serve was told last."""
+    applications = _get_global_client().get_serve_details()["applications"]
+    words: dict[str, Any] = applications["brood"]["deployed_app_config"]["args"]
+    return words
+
+
 def status() -> dict[str, Any]:
     """Of all applications."""
     return {
         name: {
             "status": app.status,
             "message": app.message,
-            "deployments": {key: [each.status, each.replica_states] for key, each in app.deployments.items()},
+            "deployments": {
+                key: [each.status, each.replica_states, each.message] for key, each in app.deployments.items()
+            },
         }
         for name, app in serve.status().applications.items()
     }
@@ -63,6 +79,8 @@ def delete() -> None:
 VERBS: dict[str, Callable[..., Any]] = {
     "start": start,
     "deploy": deploy,
+    "together": together,
+    "asked": asked,
     "status": status,
     "nodes": nodes,
     "delete": delete,

@@ -32,14 +32,16 @@ class PortInUse(Exception):
     Args:
         port: its number.
         name: what it is for: "http", "grpc", "metrics".
+        by: who that is, if it is known.
     """
 
-    def __init__(self, port: int, name: str) -> None:
-        super().__init__(port, name)
-        self.port, self.name = port, name
+    def __init__(self, port: int, name: str, by: str = "") -> None:
+        super().__init__(port, name, by)
+        self.port, self.name, self.by = port, name, by
 
     def __str__(self) -> str:
-        return f"port {self.port} is in use; end what listens there, or choose another with --{self.name}-port"
+        in_use = f"port {self.port} is in use" + (f" by {self.by}" if self.by else "")
+        return f"{in_use}; end what listens there, or choose another with --{self.name}-port"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,13 @@ from brood.host.host import Host
 from brood.host.parity import watch_parity
 from brood.observe.metrics import Metrics
 from brood.protocol.models import ModelStatus
+from brood.serve.claims import Claims
 from brood.serve.errors import Unhealthy
 from brood.serve.front import Front, NodeStatus, shown
 from brood.serve.hosting import host_options
 from brood.settings import Settings
 
+USELESS_S = 30.0  # after so long without a model that is ready or loading, a replica does not take over
 log = logging.getLogger(__name__)
 
 
@@ -26,26 +28,33 @@ class Colocated:
     Args:
         settings: of the server; ``host`` is an address of this machine.
         metrics: of this process.
-        shared: the ports may be shared with the replica that this one replaces.
+        shared, claims: see `Front`.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics, *, shared: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics, *, shared: bool = False, claims: Claims | None = None
+    ) -> None:
         statistics = Statistics()
         self._host = Host(host_options(settings), CountingSteps(statistics, metrics), tells(metrics))
-        self._front = Front(settings, self._host, metrics, statistics, shared=shared)
+        self._front = Front(settings, self._host, metrics, statistics, shared=shared, claims=claims)
         self._settings, self._metrics = settings, metrics
         self._loading: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Open the ports, then load the models in the background: health answers from the first second.
+        """Open the ports and load the models in the background: health answers from the first second.
+
+        Where it replaces another, the ports come after the models.
 
         Raises:
             PortInUse: somebody listens there already.
+            Unhealthy: it replaces another, and has nothing to serve.
         """
-        await self._front.start()
         self._loading = asyncio.create_task(self._host.start(), name="brood-loading")
         self._watching = watching(self._host, self._loading, self._settings, self._metrics)
+        await asyncio.sleep(0)  # loading begins with the engine, without which a replica is not well
+        began = asyncio.get_running_loop().time()
+        await self._front.start(lambda: self._takes_over(began))
 
     async def stop(self) -> None:
         """Let running requests end within the grace, then close everything."""
@@ -61,6 +70,13 @@ class Colocated:
     def useful(self) -> bool:
         """See `Front.useful`."""
         return self._front.useful
+
+    def _takes_over(self, began: float) -> bool:
+        check_host(self._host, self._loading)
+        loading = any(model.state == "loading" for model in self._host.models())
+        if not self.useful and not loading and asyncio.get_running_loop().time() - began > USELESS_S:
+            raise Unhealthy(f"nothing to serve, the replica before serves on: {self._front.plane.ready().reason}")
+        return self.useful
 
     def status(self) -> NodeStatus:
         """What is there."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import grpc
@@ -14,12 +14,16 @@ from brood.dataplane.observer import RequestObserver
 from brood.dataplane.statistics import Statistics
 from brood.frontends.servers import ServerOptions, Servers
 from brood.protocol.models import ModelStatus
+from brood.serve.claims import Claims
 from brood.serve.entrance import gate_of, limits_of, tls_of, traced
 from brood.serve.errors import Unhealthy
+from brood.serve.ports import is_free
 from brood.serve.probes import probe_grpc, probe_http, probe_tls
+from brood.serve.waiting import until
 from brood.settings import Settings
 
 PROBE_TIMEOUT_S = 2.0
+GOODBYE_S = 10.0  # beyond the grace, for another application to end and to give up its ports
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Front:
         observer: counts requests.
         statistics: see `DataPlane`.
         shared: the ports may be shared with the replica that this one replaces.
+        claims: for the ports, where other applications may want them; None: there are none.
     """
 
     def __init__(
@@ -52,8 +57,9 @@ class Front:
         statistics: Statistics | None = None,
         *,
         shared: bool = False,
+        claims: Claims | None = None,
     ) -> None:
-        self._settings = settings
+        self._settings, self._shared, self._claims = settings, shared, claims
         self.host = settings.host
         self._traced = traced(observer, settings)
         self.plane = DataPlane(
@@ -75,12 +81,22 @@ class Front:
         )
         self._servers = Servers(self.plane, options)
 
-    async def start(self) -> None:
+    async def start(self, useful: Callable[[], bool]) -> None:
         """Open the ports: health answers from now on.
+
+        Where the replica that this one replaces listens, callers keep to that until this one is of use.
+
+        Args:
+            useful: whether it is; may raise that it will not be.
 
         Raises:
             PortInUse: somebody listens there already.
         """
+        ports = {"http": self._settings.http_port, "grpc": self._settings.grpc_port}
+        if self._claims is not None:
+            await self._claims.take(self.host, ports, self._settings.shutdown_grace_s + GOODBYE_S)
+        if self._shared:
+            await until(lambda: useful() or all(is_free(self.host, port) for port in ports.values()))
         await self._servers.start()
 
     @property
@@ -99,6 +115,8 @@ class Front:
     def close(self) -> None:
         """Let the threads end; after the backend has stopped."""
         self.plane.close()
+        if self._claims is not None:
+            self._claims.close()
         if self._traced is not None:
             self._traced.close()
 

@@ -17,7 +17,7 @@ from brood.generators import GeneratorSettings
 from brood.serve.asking import DirectoryHandle
 from brood.serve.directory import base_of
 from brood.serve.follow import Reporter
-from brood.serve.hosting import wanted_of
+from brood.serve.hosting import edition_of, wanted_of
 from brood.serve.process import begin, here
 from brood.serve.register import Place
 from brood.serve.scaling import stats
@@ -43,7 +43,7 @@ class Generator:
     """
 
     def __init__(self, settings: Settings, group: GeneratorSettings, directory: DeploymentHandle, host: str) -> None:
-        settings = here(settings)
+        self._edition, settings = edition_of(settings), here(settings)
         metrics, self._counting = begin(settings, "generator", group.max_backlog_s or settings.max_backlog_s)
         from brood.serve.worker import Worker
 
@@ -59,11 +59,11 @@ class Generator:
         self._worker = make(await asyncio.to_thread(token_of, self._app))
         node = ray.util.get_node_ip_address()
         address = await self._worker.start(node if self._host == NODE else self._host)
-        place = Place(self._id, self._group, address, node)
+        place = Place(self._id, self._group, address, node, self._edition)
         self._reporter = Reporter(place, self._base, self._worker, self._directory.report)
         self._worker.on_done = self._reporter.tell
         self._reporter.start()
-        log.info("worker %s listens on %s, process %d", self._id, address, os.getpid())
+        log.info("worker %s listens on %s, process %d, settings %s", self._id, address, os.getpid(), self._edition)
 
     async def check_health(self) -> None:
         """Raises what is wrong; Serve then replaces the replica. The first call ends when the worker is of use."""

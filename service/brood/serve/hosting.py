@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from brood.engine.loop import EngineOptions
 from brood.generators import GeneratorSettings
 from brood.host.host import HostOptions
@@ -17,6 +19,11 @@ def wanted_of(settings: Settings) -> Wanted:
     """
     policies = {"" if name == OTHERS else name: parse_versions(policy) for name, policy in settings.versions.items()}
     return wanted(policies, settings.names)
+
+
+def edition_of(settings: Settings) -> str:
+    """A name for settings as a whole: processes of one deployment have the same, those of the next another."""
+    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:8]
 
 
 def host_options(settings: Settings, group: GeneratorSettings | None = None) -> HostOptions:

@@ -6,13 +6,15 @@ import asyncio
 import logging
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle, DeploymentResponse
 
 from brood.serve.asking import DirectoryHandle
-from brood.serve.process import begin, here
+from brood.serve.claims import Claims
+from brood.serve.hosting import edition_of
+from brood.serve.process import begin, claims_of, here
 from brood.serve.secret import token_of
 from brood.serve.waiting import until
 from brood.settings import Settings
@@ -49,7 +51,7 @@ class Ingress:
         patient: bool,
         shared: bool,
     ) -> None:
-        settings = here(settings)
+        self._edition, settings = edition_of(settings), here(settings)
         metrics, self._counting = begin(settings, "ingress", settings.max_backlog_s if directory is None else 0.0)
         self._patient, self._shared = patient, shared
         self._waking = {name: _Wake(handle) for name, handle in groups.items()}
@@ -59,26 +61,27 @@ class Ingress:
 
     async def _start(self, settings: Settings, directory: DeploymentHandle | None, metrics: Metrics) -> None:
         try:
-            node = await self._composed(settings, directory, metrics)
-            await node.start()
+            self._node = await self._composed(settings, directory, metrics)
+            await self._node.start()
         except Exception as error:
             log.error("the replica did not start: %s", error)
             raise
-        self._node = node
-        log.info("the replica listens, process %d", os.getpid())
+        log.info("the replica listens, process %d, settings %s", os.getpid(), self._edition)
 
     async def _composed(
         self, settings: Settings, directory: DeploymentHandle | None, metrics: Metrics
     ) -> Colocated | Split:
+        context = serve.get_replica_context()
+        ports: _Ports = {"shared": self._shared, "claims": claims_of(context.app_name) if self._patient else None}
         if directory is None:
             from brood.serve.colocated import Colocated
 
-            return Colocated(settings, metrics, shared=self._shared)
+            return Colocated(settings, metrics, **ports)
         from brood.serve.split import Split
 
-        context = serve.get_replica_context()
         own_id, token = context.replica_id.unique_id, await asyncio.to_thread(token_of, context.app_name)
-        return Split(own_id, settings, token, DirectoryHandle(directory), self._wake, metrics, shared=self._shared)
+        asked = DirectoryHandle(directory)
+        return Split(own_id, settings, token, asked, self._wake, metrics, edition=self._edition, **ports)
 
     def _wake(self, group: str) -> None:
         self._waking[group].call()
@@ -102,10 +105,18 @@ class Ingress:
     async def __del__(self) -> None:
         """Serve awaits this when it stops the replica."""
         self._started.cancel()
+        await asyncio.wait([self._started])
         if self._node is not None:
             await self._node.stop()
         self._counting.close()
         log.info("the replica has stopped, process %d", os.getpid())
+
+
+class _Ports(TypedDict):
+    """See `Front`."""
+
+    shared: bool
+    claims: Claims | None
 
 
 class _Wake:

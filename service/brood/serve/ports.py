@@ -10,6 +10,24 @@ from contextlib import ExitStack
 from brood.frontends.servers import PortInUse
 
 
+def is_free(host: str, port: int) -> bool:
+    """Whether nobody listens there, be the port shared or not.
+
+    Raises:
+        OSError: this machine has no such address, or the port is privileged.
+    """
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)  # and no more: who wants to listen there meanwhile can
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise
+    return True
+
+
 def find_ports(host: str, ports: Mapping[str, int]) -> dict[str, int]:
     """Bind all ports for a moment.
 

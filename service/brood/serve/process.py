@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import ray
 
 from brood.observe.logs import set_up_logs
+from brood.serve.claims import Claims
 from brood.serve.counting import count_here
 from brood.settings import NODE, Settings
 
@@ -46,6 +47,12 @@ def here(settings: Settings) -> Settings:
     """The settings as they are on this node: with an address, and a directory for the counts of its processes."""
     host = ray.util.get_node_ip_address() if settings.host == NODE else settings.host
     return settings.model_copy(update={"host": host, "metrics_dir": settings.metrics_dir or _metrics_dir()})
+
+
+def claims_of(app: str) -> Claims:
+    """For the ports of an application's replica, beside other applications of this cluster and of others."""
+    context = ray.get_runtime_context()
+    return Claims(Path(context.get_temp_dir()), f"the application {app!r} of Ray's {context.get_session_name()}")
 
 
 def _metrics_dir() -> Path:

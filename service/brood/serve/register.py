@@ -24,6 +24,7 @@ class Place:
     generator: str  # the group it belongs to
     address: str  # HOST:PORT of its links
     node: str  # the machine's address, for messages
+    edition: str  # of the settings that it was started with: see `edition_of`
 
 
 @dataclass(frozen=True, slots=True)

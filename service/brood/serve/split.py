@@ -12,6 +12,7 @@ from typing import Protocol
 from brood.observe.metrics import Metrics
 from brood.protocol.models import ModelStatus
 from brood.remote import RemoteBackend, RemoteOptions
+from brood.serve.claims import Claims
 from brood.serve.directory import Glance
 from brood.serve.errors import Unhealthy
 from brood.serve.follow import Watcher
@@ -78,7 +79,8 @@ class Split:
         directory: knows where workers are.
         wake: called with the name of a group whose workers are wanted, though it may have none.
         metrics: of this process.
-        shared: the ports may be shared with the replica that this one replaces.
+        edition: of the settings, as workers have it, too.
+        shared, claims: see `Front`.
     """
 
     def __init__(
@@ -90,8 +92,11 @@ class Split:
         wake: Callable[[str], None],
         metrics: Metrics,
         *,
+        edition: str,
         shared: bool = False,
+        claims: Claims | None = None,
     ) -> None:
+        self._edition = edition
         self._groups = settings.groups
         self._named = {name: group.name for group in self._groups for name in group.models}
         self._directory, self._wake_group = directory, wake
@@ -99,21 +104,21 @@ class Split:
             max_held=settings.hold_requests, max_held_bytes=settings.hold_bytes, max_hold_s=settings.hold_s
         )
         self._backend = SplitBackend(token, options, self)
-        self._front = Front(settings, self._backend, metrics, shared=shared)
+        self._front = Front(settings, self._backend, metrics, shared=shared, claims=claims)
         self._watcher = Watcher(ingress_id, lambda: self._front.plane.running, self._take, directory.watch)
         self._view: View | None = None
         self._metrics = metrics
         self._counting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Open the ports, then look for workers in the background.
+        """Open the ports and look for workers in the background; where it replaces another, first for workers.
 
         Raises:
             PortInUse: somebody listens there already.
         """
-        await self._front.start()
         self._watcher.start()
         self._counting = asyncio.create_task(self._count(), name="brood-counting")
+        await self._front.start(lambda: self.useful)
 
     async def stop(self) -> None:
         """Let running requests end within the grace, then close everything."""
@@ -127,8 +132,18 @@ class Split:
 
     @property
     def useful(self) -> bool:
-        """See `Front.useful`."""
-        return self._front.useful
+        """See `Front.useful`. Workers of other settings, if there are no others, are the last ingress's affair."""
+        return self._front.useful and not self._borrowed()
+
+    def _borrowed(self) -> bool:
+        """Whether all that is ready is so at workers that were started with other settings."""
+        places = {} if self._view is None else self._view.workers
+        editions = {
+            places[key].edition if key in places else ""
+            for key, worker in self._backend.workers().items()
+            if worker.status is not None and any(model.state == "ready" for model in worker.status.models)
+        }
+        return bool(editions) and self._edition not in editions
 
     def status(self) -> NodeStatus:
         """What is there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ray import serve
 
 PREFIX = "generator-"
+GUESS = "This may be caused by"
 SOUND = ("HEALTHY", "UPSCALING", "DOWNSCALING")  # states of deployments
 
 
@@ -27,5 +28,6 @@ def complaints(app: str) -> dict[str, str]:
 
 
 def last_line(text: str) -> str:
-    """Of a message of Ray, in which it stands what happened."""
-    return text.strip().rpartition("\n")[2]
+    """Of a message of Ray, in which it stands what happened; a guess why that may be comes after it."""
+    lines = [line for line in text.strip().splitlines() if not line.startswith(GUESS)]
+    return lines[-1] if lines else ""

@@ -194,6 +194,8 @@ def test_port_in_use_says_what_to_do_and_survives_pickling() -> None:
     error = pickle.loads(pickle.dumps(PortInUse(8000, "http")))
     assert str(error) == "port 8000 is in use; end what listens there, or choose another with --http-port"
     assert (error.port, error.name) == (8000, "http")
+    named = pickle.loads(pickle.dumps(PortInUse(8000, "http", by="another")))
+    assert str(named).startswith("port 8000 is in use by another; ")
 
 
 def test_an_address_of_another_machine() -> None:

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from brood.frontends.servers import PortInUse
 from brood.observe.metrics import Metrics
+from brood.serve import colocated as module
 from brood.serve.colocated import Colocated
 from brood.serve.errors import Unhealthy
 from brood.serve.ports import find_ports
@@ -85,6 +86,35 @@ async def test_a_taken_port_fails_the_start(node: Colocated, settings: Settings)
     second = Colocated(settings, Metrics(CollectorRegistry()))
     with pytest.raises(PortInUse, match=str(settings.http_port)):
         await second.start()
+    await second.stop()
+
+
+async def test_a_replica_that_takes_over_listens_when_its_models_are_ready(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = Colocated(settings, Metrics(CollectorRegistry()), shared=True)
+    await old.start()  # at once: nobody is there whom it could replace
+    await _loaded(old)
+    broken = settings.model_copy(update={"names": ("steps",)})
+    waiting = Colocated(broken, Metrics(CollectorRegistry()), shared=True)
+    starting = asyncio.create_task(waiting.start())
+    await _loaded(waiting)
+    url = f"http://127.0.0.1:{settings.http_port}"
+    async with httpx.AsyncClient(base_url=url, headers={"connection": "close"}) as client:
+        assert {(await client.get("/readyz")).status_code for _ in range(20)} == {200}
+        assert not starting.done()
+        monkeypatch.setattr(module, "USELESS_S", 0.0)
+        with pytest.raises(Unhealthy, match=r"serves on: required but not ready: steps; steps 1: .*step\.json"):
+            await asyncio.wait_for(starting, 10)
+        await waiting.stop()
+        monkeypatch.undo()
+        alone = Colocated(broken, Metrics(CollectorRegistry()), shared=True)
+        starting = asyncio.create_task(alone.start())
+        await _loaded(alone)
+        await old.stop()
+        await asyncio.wait_for(starting, 10)  # better to tell why than to be away
+        assert (await client.get("/readyz")).status_code == 503
+        await alone.stop()
 
 
 async def test_a_directory_that_vanished_is_waited_for_and_told(

@@ -15,7 +15,7 @@ from brood.serve.register import Place, Report
 from brood.store.wanted import Wanted
 
 WANTED = Wanted()
-PLACE = Place("one", "a", "127.0.0.1:1", "127.0.0.1")
+PLACE = Place("one", "a", "127.0.0.1:1", "127.0.0.1", "now")
 FIRST = Report(PLACE, base_of(WANTED), "", -1, 0, (ModelStatus("m", 1, "ready"),))
 GLANCE = Glance("ingress", "", 0, 0)
 

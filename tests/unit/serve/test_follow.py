@@ -49,7 +49,7 @@ class Town:
         self.worker = FakeWorker()
         self.directory: Directory | None = Directory(WANTED, dict)
         self.views: asyncio.Queue[View] = asyncio.Queue()
-        place = Place("one", "a", "127.0.0.1:1", "127.0.0.1")
+        place = Place("one", "a", "127.0.0.1:1", "127.0.0.1", "now")
         self.reporter = Reporter(place, base_of(WANTED), self.worker, self._report)
         self.watcher = Watcher("ingress", lambda: 0, self._take, self._watch)
 
@@ -128,7 +128,7 @@ async def test_news_are_told_before_the_answer_to_the_last_report() -> None:
         raise AssertionError
 
     worker = FakeWorker()
-    reporter = Reporter(Place("one", "a", "127.0.0.1:1", "127.0.0.1"), "base", worker, never)
+    reporter = Reporter(Place("one", "a", "127.0.0.1:1", "127.0.0.1", "now"), "base", worker, never)
     reporter.start()
     await asyncio.sleep(0)
     await asyncio.sleep(0)

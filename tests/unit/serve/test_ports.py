@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from brood.frontends.servers import PortInUse
-from brood.serve.ports import find_ports
+from brood.frontends.servers import PortInUse, listen
+from brood.serve.ports import find_ports, is_free
 
 
 @pytest.fixture
@@ -44,3 +44,13 @@ def test_one_port_for_two_things_is_an_error(taken: int) -> None:
 def test_an_address_of_another_machine_is_an_error() -> None:
     with pytest.raises(OSError, match="assign"):
         find_ports("192.0.2.1", {"http": 0})
+
+
+def test_a_shared_port_is_free_when_nobody_listens() -> None:
+    shared = listen("127.0.0.1", 0, "http", shared=True)
+    port = shared.getsockname()[1]
+    assert not is_free("127.0.0.1", port)
+    shared.close()
+    assert is_free("127.0.0.1", port)
+    with pytest.raises(OSError, match="assign"):
+        is_free("192.0.2.1", port)

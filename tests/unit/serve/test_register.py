@@ -10,7 +10,7 @@ from brood.store.wanted import Wanted
 
 
 def place(worker: str, group: str = "a") -> Place:
-    return Place(worker, group, f"127.0.0.1:{sum(worker.encode())}", "127.0.0.1")
+    return Place(worker, group, f"127.0.0.1:{sum(worker.encode())}", "127.0.0.1", "now")
 
 
 def model(name: str, state: ModelState = "ready", version: int = 1) -> ModelStatus:

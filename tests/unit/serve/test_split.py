@@ -19,7 +19,7 @@ from brood.serve import split as split_module
 from brood.serve.directory import Directory, base_of
 from brood.serve.errors import Unhealthy
 from brood.serve.follow import Reporter
-from brood.serve.hosting import wanted_of
+from brood.serve.hosting import edition_of, wanted_of
 from brood.serve.ports import find_ports
 from brood.serve.register import Place
 from brood.serve.split import Split
@@ -34,19 +34,31 @@ HOST = "127.0.0.1"
 class Town:
     """One ingress, any number of workers."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, shared: bool = False) -> None:
         self.settings = settings
         self.woken: list[str] = []
         self.troubles: dict[str, str] = {}
         self.directory = Directory(wanted_of(settings), lambda: self.troubles)
         self.registry = CollectorRegistry()
-        self.split = Split("ingress", settings, "token", self.directory, self.woken.append, Metrics(self.registry))
+        self.split = self.ingress(settings, self.registry, shared=shared)
         self.workers: dict[str, tuple[Worker, Reporter]] = {}
         self.http = httpx.AsyncClient(base_url=f"http://{HOST}:{settings.http_port}", timeout=20)
 
+    def ingress(self, settings: Settings, registry: CollectorRegistry, *, shared: bool) -> Split:
+        return Split(
+            "ingress",
+            settings,
+            "token",
+            self.directory,
+            self.woken.append,
+            Metrics(registry),
+            edition=edition_of(settings),
+            shared=shared,
+        )
+
     async def add(self, name: str, group: GeneratorSettings) -> None:
         worker = Worker(name, self.settings, group, Metrics(CollectorRegistry()), "token")
-        place = Place(name, group.name, await worker.start(HOST), HOST)
+        place = Place(name, group.name, await worker.start(HOST), HOST, edition_of(self.settings))
         reporter = Reporter(place, base_of(wanted_of(self.settings)), worker, self.directory.report)
         worker.on_done = reporter.tell
         reporter.start()
@@ -182,7 +194,7 @@ async def test_a_model_that_fails_on_one_node_is_ready_with_the_failure_told(tow
     await town.add("b1", town.settings.groups[1])
     flip_byte(tmp_path / "once" / "1", "keep.json")
     worker = Worker("a2", town.settings, town.settings.groups[0], Metrics(CollectorRegistry()), "token")
-    place = Place("a2", "a", await worker.start(HOST), HOST)
+    place = Place("a2", "a", await worker.start(HOST), HOST, edition_of(town.settings))
     reporter = Reporter(place, base_of(wanted_of(town.settings)), worker, town.directory.report)
     reporter.start()
     town.workers["a2"] = worker, reporter
@@ -214,3 +226,28 @@ async def test_a_worker_whose_engine_has_stopped_is_unhealthy(town: Town) -> Non
     await worker.stop()
     with pytest.raises(Unhealthy, match="engine has stopped"):
         worker.check()
+
+
+async def test_an_ingress_with_other_settings_takes_over_when_workers_have_them_too(tmp_path: Path) -> None:
+    once_bundle(tmp_path)
+    ports = find_ports(HOST, {"http_port": 0, "grpc_port": 0})
+    old = Settings(models=tmp_path, topology="split", threads=1, max_n=10).model_copy(update=dict(ports))
+    town = Town(old, shared=True)
+    await town.split.start()
+    await town.add("old", old.groups[0])
+    await town.ready()
+    town.settings = old.model_copy(update={"max_n": 20})
+    other = town.ingress(town.settings, CollectorRegistry(), shared=True)
+    starting = asyncio.create_task(other.start())
+    await asyncio.to_thread(eventually, lambda: other.status().models, within_s=10)
+    assert (other.status().models[0].state, other.useful, starting.done()) == ("ready", False, False)
+    assert (await town.generate("once", n=11)).status_code == 400
+    await town.add("new", town.settings.groups[0])
+    await asyncio.wait_for(starting, 10)
+    assert other.useful
+    await town.split.stop()
+    town.split = other
+    await town.http.aclose()
+    town.http = httpx.AsyncClient(base_url=f"http://{HOST}:{ports['http_port']}", timeout=20)
+    assert (await town.generate("once", n=11)).status_code == 200
+    await town.close()

@@ -25,9 +25,14 @@ def test_what_is_not_sound_is_told_by_its_last_line(monkeypatch: pytest.MonkeyPa
         directory=("HEALTHY", "all is well"),
         generator_fast=("UNHEALTHY", "no GPU\n"),
         generator_slow=("UPDATING", ""),
+        generator_late=("UPDATING", "it takes long\nThis may be caused by a slow __init__."),
         generator_other=("UPSCALING", "one more"),
     )
     monkeypatch.setattr(troubles, "serve", SimpleNamespace(status=lambda: status))
-    assert complaints("brood") == {"generator-fast": "no GPU", "ingress": "no node has the resources"}
-    assert troubles.troubles("brood") == {"fast": "no GPU"}
+    assert complaints("brood") == {
+        "generator-fast": "no GPU",
+        "generator-late": "it takes long",
+        "ingress": "no node has the resources",
+    }
+    assert troubles.troubles("brood") == {"fast": "no GPU", "late": "it takes long"}
     assert complaints("another") == {}
