@@ -9,9 +9,12 @@ from typing import Protocol
 
 import ray
 from ray import serve
+from ray.actor import ActorHandle
+from ray.exceptions import ActorAlreadyExistsError, RayError
 from ray.serve.config import ProxyLocation
+from ray.serve.context import _get_global_client
 from ray.serve.handle import DeploymentHandle
-from ray.serve.schema import ApplicationStatus
+from ray.serve.schema import APIType, ApplicationStatus
 
 from brood.serve.app import DIRECTORY, NAME, application
 from brood.serve.errors import StartFailed
@@ -27,6 +30,7 @@ RAY_OPTIONS = {
     "log_to_driver": False,  # the replica's log comes through a pipe of our own
 }
 BROKEN = ("DEPLOY_FAILED", "UNHEALTHY")  # states of deployments
+SEAT = "brood-serve"  # of the one `brood serve` that a cluster has
 GOODBYE_S = 2.0  # beyond the grace, for what Ray itself needs
 
 
@@ -35,6 +39,14 @@ class Cluster(Protocol):
 
     def join(self) -> None:
         """Have Ray and Serve."""
+        ...
+
+    def check(self) -> None:
+        """Look whether the application that was started is still there.
+
+        Raises:
+            StartFailed: somebody else has replaced it, or ended it.
+        """
         ...
 
     def leave(self) -> None:
@@ -58,6 +70,9 @@ class Own:
         ray.init(_temp_dir=str(self._directory), logging_level=logging.ERROR, **RAY_OPTIONS)
         _start_serve()
 
+    def check(self) -> None:
+        """See `Cluster.check`. Nobody else has this cluster."""
+
     def leave(self) -> None:
         """See `Cluster.leave`. Serve before Ray: only Serve lets the replicas end their requests."""
         if ray.is_initialized():
@@ -72,6 +87,7 @@ class Joined:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._ours = False
+        self._seat: ActorHandle | None = None
 
     def join(self) -> None:
         """See `Cluster.join`.
@@ -80,6 +96,7 @@ class Joined:
             StartFailed: such a server runs there already.
         """
         ray.init(address=self._settings.address, logging_level=logging.ERROR)
+        self._seat = _sit()
         _start_serve()
         if NAME in serve.status().applications:
             raise StartFailed(
@@ -88,12 +105,42 @@ class Joined:
             )
         self._ours = True
 
+    def check(self) -> None:
+        """See `Cluster.check`."""
+        try:
+            found = _get_global_client().get_serve_details()["applications"].get(NAME)
+        except RayError:  # Serve's controller is being replaced
+            return
+        if found is None:
+            self._ours = False
+            raise StartFailed(f"somebody has ended the application {NAME!r} on this cluster")
+        if found["source"] != APIType.IMPERATIVE:
+            self._ours = False
+            raise StartFailed(
+                f"`serve deploy` has replaced the application {NAME!r} on this cluster, and what it deployed stays"
+            )
+
     def leave(self) -> None:
-        """See `Cluster.leave`."""
+        """See `Cluster.leave`. What others have deployed stays."""
+        if self._ours:
+            with contextlib.suppress(StartFailed):
+                self.check()
         if self._ours:
             drain(self._settings)
             serve.delete(NAME)
         ray.shutdown()
+
+
+class Seat:
+    """An actor without work. Ray lets one have a name, and ends it with the process that made it, however that ends."""
+
+
+def _sit() -> ActorHandle:
+    """Be the only one: between a look for the application and its start, another might come."""
+    try:
+        return ray.remote(Seat).options(name=SEAT, namespace=NAME, num_cpus=0).remote()
+    except ActorAlreadyExistsError as error:
+        raise StartFailed("another `brood serve` runs on this cluster already; end that one first") from error
 
 
 def cluster_of(settings: Settings, directory: Path) -> Cluster:

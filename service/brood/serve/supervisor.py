@@ -26,6 +26,7 @@ from brood.settings import Settings
 
 T = TypeVar("T")
 POLL_S = 0.1
+CHECK_S = 2.0  # between two looks whether the application is still ours
 ANSWER_S = 2.0  # for a replica to say how far it is; until it listens it says nothing
 
 
@@ -61,7 +62,7 @@ class Supervisor:
         """Serve until somebody wishes to stop.
 
         Raises:
-            StartFailed: Ray or the application could not be started.
+            StartFailed: Ray or the application could not be started, or others have replaced it.
         """
         # What Ray prints on standard output is for operators, like a log.
         with contextlib.redirect_stdout(sys.stderr):
@@ -82,7 +83,8 @@ class Supervisor:
         node = self._wait_until_loaded(handle)
         self._banner.ready(node, time.monotonic() - began)
         while True:
-            self._breathe()
+            self._wait(self._thread.submit(self._cluster.check))
+            self._rest(CHECK_S)
 
     def _start(self) -> DeploymentHandle:
         for name in ("ray", "ray.serve"):
@@ -125,6 +127,11 @@ class Supervisor:
         self._wish.listen()  # Ray has put a handler of its own there when it is up
         self._check_wish()
         time.sleep(POLL_S)
+
+    def _rest(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self._breathe()
 
     def _check_wish(self) -> None:
         if self._wish.heard:
