@@ -50,6 +50,9 @@ class GeneratorSettings(Words):
     provider_options: dict[str, str] = Field(default={}, description="of ONNX Runtime's provider on a GPU")
     device_memory_bytes: int | None = Field(default=None, ge=2**20, description="of a GPU; none: that of the server")
     threads: int | None = Field(default=None, ge=1, description="within one graph call; none: that of the server")
+    lanes: int | None = Field(
+        default=None, ge=1, le=64, description="graph calls at once on the CPU; none: those of the server"
+    )
     max_state_bytes: int | None = Field(default=None, ge=2**20, description="of each model; none: that of the server")
     max_backlog_s: float | None = Field(default=None, gt=0, description="none: that of the server")
     surge_percent: int | None = Field(
@@ -70,6 +73,8 @@ class GeneratorSettings(Words):
     def _fits(self) -> Self:
         if self.autoscaling is not None and "replicas" in self.model_fields_set:
             raise ValueError("replicas and autoscaling exclude each other; give one of them")
+        if (self.lanes or 1) > 1 and self.device not in (None, "cpu"):
+            raise ValueError(f"lanes {self.lanes} is not allowed with device {self.device}; allowed: 1, a GPU's own")
         return self
 
     @property

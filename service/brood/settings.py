@@ -149,6 +149,7 @@ class Settings(BaseSettings):
         default=None, ge=2**20, description="of a GPU, for all models of a process; none: all there is"
     )
     threads: int = Field(default_factory=available_cores, ge=1, description="threads within one graph call")
+    lanes: int = Field(default=1, ge=1, le=64, description="graph calls at once on the CPU, each with its threads")
     max_n: int = Field(default=4096, ge=1, description="most samples of one request")
     max_body_bytes: int = Field(default=64 * 2**20, ge=1024, description="largest request body")
     body_idle_s: float = Field(default=15.0, gt=0, description="longest pause of a body that is being sent")
@@ -214,6 +215,8 @@ class Settings(BaseSettings):
         if self.address is not None and 0 in ports.values():
             names = ", ".join(name for name, port in ports.items() if not port)
             raise ValueError(f"on a cluster, ports are the same on all nodes: {names} must not be 0")
+        if self.lanes > 1 and self.device != "cpu":
+            raise ValueError(f"lanes {self.lanes} is not allowed with device {self.device}; allowed: 1, a GPU's own")
         check_names(self.generators)
         for generator in self.generators:
             if self.names and (other := set(generator.models) - set(self.names)):

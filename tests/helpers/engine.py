@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from brood.engine.admission import Admission, Permit
+from brood.engine.ahead import Ahead
 from brood.engine.core import EngineCore
 from brood.engine.cost import CostModel
 from brood.engine.executor import Executor
@@ -120,7 +121,8 @@ class Driver:
     interrupted: Callable[[], bool] = lambda: False  # whether a run ends after the call that was just made
 
     def __post_init__(self) -> None:
-        self.executor = Executor(self.clock, self.ahead, interrupted=self.interrupted)
+        ahead = None if self.ahead is None else Ahead(self.ahead)
+        self.executor = Executor(self.clock, ahead, interrupted=self.interrupted)
         self.core = EngineCore(self.scheduler, self._execute, self.clock, self._watch)
 
     async def _execute(self, plan: StepPlan) -> StepReport:

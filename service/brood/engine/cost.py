@@ -46,7 +46,7 @@ class _Graph:
     shape: dict[int, float]  # bucket → seconds of one call at pace 1, ascending
     pace: float = 1.0
     cap: int = 1
-    row_s: float = 0.0
+    row_s: float = 0.0  # of a lane
     calls: dict[int, int] = field(default_factory=lambda: defaultdict(int))  # bucket → how many were made
     full: int = 0  # calls at the cap since a larger bucket was tried
 
@@ -74,9 +74,11 @@ class CostModel:
 
     Args:
         measured: graph → bucket → seconds of one call.
+        lanes: calls that the device makes at once: its seconds are so many times as much worth as those of a call.
     """
 
-    def __init__(self, measured: Mapping[str, Mapping[int, float]]) -> None:
+    def __init__(self, measured: Mapping[str, Mapping[int, float]], lanes: int = 1) -> None:
+        self.lanes = lanes
         self._graphs = {
             name: _Graph({bucket: max(1e-9, costs[bucket]) for bucket in sorted(costs)})
             for name, costs in measured.items()
@@ -87,6 +89,10 @@ class CostModel:
         """Predicted seconds of one call."""
         found = self._graphs[graph]
         return found.pace * found.shape[bucket]
+
+    def device_s(self, graph: str, bucket: int) -> float:
+        """Predicted device seconds of one call: its part of what the device can do meanwhile."""
+        return self.seconds(graph, bucket) / self.lanes
 
     def reach(self, graph: str, rows: int) -> int:
         """The most rows for the next call, of so many that could be in it: the cap, or the trial of a larger bucket."""
@@ -102,8 +108,8 @@ class CostModel:
         return self._graphs[graph].cap
 
     def row_s(self, graph: str) -> float:
-        """Predicted seconds that one row takes of a call at the cap."""
-        return self._graphs[graph].row_s
+        """Predicted device seconds that one row takes of a call at the cap."""
+        return self._graphs[graph].row_s / self.lanes
 
     def call_s(self, graph: str) -> float:
         """Predicted seconds of a call at the cap."""

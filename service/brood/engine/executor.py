@@ -15,13 +15,12 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor as Threads
-from concurrent.futures import Future
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from brood.engine.inputs import Inputs, draw, host_inputs, initial_state, lacking, padded
+from brood.engine.ahead import Ahead
+from brood.engine.inputs import Inputs, host_inputs, initial_state, lacking, padded
 from brood.engine.model import EngineModel
 from brood.engine.plan import Shot, StepPlan, StepReport
 from brood.engine.rows import Row
@@ -48,7 +47,7 @@ class Executor:
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
-        ahead: Threads | None = None,
+        ahead: Ahead | None = None,
         on_call: Callable[[], None] = lambda: None,
         interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -56,7 +55,6 @@ class Executor:
         self._interrupted = interrupted
         self._ahead = ahead
         self._on_call = on_call
-        self._drawing: Future[None] | None = None
 
     def execute(self, plan: StepPlan) -> StepReport:
         """Run one plan; never raises for what a graph does."""
@@ -76,10 +74,9 @@ class Executor:
         return StepReport(ended, ended - began, outputs, failures, shots, shared=shared, steps=made)
 
     def _finish_drawing(self) -> None:
-        """What is being drawn is needed now. If it failed it will fail again, where its row can be blamed."""
-        if self._drawing is not None:
-            self._drawing.exception()
-            self._drawing = None
+        """What is being drawn is needed now."""
+        if self._ahead is not None:
+            self._ahead.finish()
 
     def _run(self, plan: StepPlan, rows: Sequence[Row], steps: int, failures: dict[Row, BroodError]) -> int:
         """Call the graph for these rows, or for halves of them if the first call fails.
@@ -140,9 +137,10 @@ class Executor:
 
     def _draw_ahead(self, coming: Iterable[tuple[Row, int, int]]) -> None:
         """Begin to draw what rows will need: in so many steps, after so many others."""
-        lacks = [lack for row, ahead, steps in coming for lack in lacking(row, ahead, steps)]
-        if lacks and self._ahead is not None:
-            self._drawing = self._ahead.submit(draw, lacks)
+        if self._ahead is not None:
+            lacks = [lack for row, ahead, steps in coming for lack in lacking(row, ahead, steps)]
+            if lacks:
+                self._ahead.begin(lacks)
 
 
 def _part(plan: StepPlan, rows: int) -> int:

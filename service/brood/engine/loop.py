@@ -1,10 +1,4 @@
-"""The engine as it lives in a process: one thread that plans, calls graphs and commits; one channel per request.
-
-Between two graph calls nothing is handed from thread to thread: the thread that has called a graph commits and plans
-the next call itself, and only what callers are to be told goes to the event loop, as one message a step. (A hand-over
-to a thread and back took 0.4 ms of each step beside busy callers.) It goes there when the next call is ready to be
-made: callers are busy with it while the device computes, and not in the way of who plans (one interpreter lock).
-"""
+"""The engine as it lives in a process: lanes that plan, call graphs and commit; one channel per request."""
 
 from __future__ import annotations
 
@@ -12,21 +6,22 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from brood.engine.admission import Admission
-from brood.engine.core import EngineCore
-from brood.engine.executor import Executor
+from brood.engine.ahead import Ahead
+from brood.engine.lane import Common, Flight, Lane
 from brood.engine.model import EngineModel
 from brood.engine.plan import StepPlan, StepReport
 from brood.engine.rows import make_job
-from brood.engine.scheduler import Scheduler, Told
+from brood.engine.scheduler import Scheduler
 from brood.engine.stream import EventStream
+from brood.engine.telling import Told
 from brood.protocol.errors import Internal, NotReady, RuntimeFailed
 from brood.protocol.events import Accepted, Determinism, Event, Failed
 from brood.protocol.requests import Generation, Priority
@@ -65,20 +60,11 @@ class EngineOptions:
     max_backlog_s: float = 60.0  # predicted seconds of work that may wait
     max_held_bytes: int = 2**30  # inputs and samples of all that runs
     max_wait_s: float = 0.0  # for so long a call that would not be full waits for more rows
+    lanes: int = 1  # graph calls at once
     hang_s: float = 60.0  # a graph call that takes longer than this, and than HANGS times what it should, hangs
 
 
-HANGS = 20
 LOOK_S = 0.1  # how often it is looked whether a graph call hangs; while one does, whether deadlines have passed
-
-
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    """A graph call that is being made."""
-
-    plan: StepPlan
-    began: float
-    longest_s: float  # after so long it hangs
 
 
 class Engine:
@@ -95,58 +81,52 @@ class Engine:
         self._observer = observer
         self._options = options
         self._admission = Admission(options.max_backlog_s, options.max_held_bytes)
-        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="brood-noise")
-        self._executor = Executor(
-            ahead=self._ahead, on_call=self._call, interrupted=lambda: self._new or self._stopping
-        )
-        self._core = EngineCore(Scheduler(options.max_wait_s), self._execute, time.monotonic, self._watch)
-        self._changed = threading.Condition(self._core.lock)
-        self._begun, self._new, self._stopping, self._waking = False, False, False, False
-        self._thread = threading.Thread(target=self._run, name="brood-engine", daemon=True)
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="brood-noise")
+        self._common = Common(Scheduler(options.max_wait_s, options.lanes))
+        lane = partial(Lane, self._common, Ahead(self._threads), options.hang_s, self._watch, self._hand_over)
+        self._lanes = [lane() for _ in range(options.lanes)]
+        self._begun, self._broken, self._waking, self._working = False, False, False, options.lanes
         self._streams: dict[str, EventStream] = {}
         self._loop: asyncio.AbstractEventLoop
         self._ended = asyncio.Event()
-        self._flight: _Flight | None = None
-        self._given_up: _Flight | None = None
         self._look: asyncio.TimerHandle
+        self._watching = threading.Lock()
         self._wasted_s = 0.0
-        self._untold: list[Told] = []  # of the engine's thread
 
     @property
     def alive(self) -> bool:
         """Whether the engine works and the device answers."""
-        return self._begun and not self._ended.is_set() and not self._hangs
+        return self._begun and not self._broken and not self._ended.is_set() and not self._hangs
 
     @property
     def _hangs(self) -> bool:
-        flight = self._flight
-        return flight is not None and flight is self._given_up
+        return any(lane.flight is not None and lane.flight is lane.given_up for lane in self._lanes)
 
     @property
     def backlog_s(self) -> Mapping[Priority, float]:
         """Class → predicted device seconds of all that is accepted and not yet made."""
-        return dict(self._core.scheduler.backlog_s)
+        return dict(self._common.scheduler.backlog_s)
 
     def start(self) -> None:
         """Begin to work."""
         self._loop = asyncio.get_running_loop()
-        self._thread.start()
+        for number, lane in enumerate(self._lanes):
+            threading.Thread(target=self._run, args=(lane,), name=f"brood-engine-{number}", daemon=True).start()
         self._begun = True
         self._look_later()
 
     async def stop(self) -> None:
         """Let the call in flight end unless it hangs, fail what is left, and close the threads."""
         if self._begun:
-            with self._changed:
-                self._stopping = True
-                self._changed.notify()
+            with self._common.lock:
+                self._stop_lanes()
             while not self._ended.is_set() and not self._hangs:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._ended.wait(), LOOK_S)
             self._look.cancel()
         for stream in self._streams.values():
             stream.tell(Failed(NotReady("the server is stopping")))
-        self._ahead.shutdown()
+        self._threads.shutdown()
 
     def submit(
         self, generation: Generation, model: EngineModel, determinism: Determinism
@@ -166,10 +146,11 @@ class Engine:
             raise NotReady("the device does not answer" if self._hangs else "the engine is not running")
         now = self.now()
         job = make_job(generation, model, now)
-        with self._changed:
-            if generation.request_id in self._core.scheduler.jobs:
+        scheduler = self._common.scheduler
+        with self._common.lock:
+            if generation.request_id in scheduler.jobs:
                 raise Internal(f"a request of the id {generation.request_id!r} is running")
-            self._core.submit(self._admission.admit(job, self._core.scheduler, now))
+            scheduler.add(self._admission.admit(job, scheduler, now).job)
             self._tell_queue()
         if not self._waking:
             self._waking = True
@@ -180,69 +161,66 @@ class Engine:
 
     def cancel(self, request_id: str) -> bool:
         """End a generation; False if there is none of that id."""
-        with self._core.lock:
-            told = self._core.scheduler.cancel(request_id)
-            self._new = True
+        with self._common.lock:
+            told = self._common.scheduler.cancel(request_id)
+            self._common.news += 1
         self._tell(told)
         return bool(told)
 
     def forget(self, model: EngineModel) -> None:
         """Hold a model no longer than its generations run; none is submitted any more."""
-        with self._core.lock:
-            self._core.scheduler.forget(model)
+        with self._common.lock:
+            self._common.scheduler.forget(model)
 
     def _wake(self) -> None:
         """There is more to do, perhaps for several requests that have come at once."""
         self._waking = False
-        with self._changed:
-            self._new = True
-            self._changed.notify()
+        with self._common.lock:
+            self._common.notify()
 
     def _forget(self, request_id: str) -> None:
         """The caller has gone or has seen the last event."""
         self._streams.pop(request_id, None)
-        if request_id in self._core.scheduler.jobs:
+        if request_id in self._common.scheduler.jobs:
             self.cancel(request_id)
 
-    def _run(self) -> None:
-        """What the engine's thread does."""
+    def _run(self, lane: Lane) -> None:
+        """What a lane's thread does."""
         try:
-            while not self._stopping:
-                self._new = False
-                worked, told = _result(self._core.step())
-                with self._core.lock:
-                    self._tell_queue()
-                self._untold += told
-                if not worked:
-                    self._hand_over()
-                    self._idle(self._core.scheduler.wake_at)
-            self._hand_over()
+            lane.run()
         except Exception as error:
             log.exception("the engine stops")
-            self._hand_over()
+            self._broken = True
+            with self._common.lock:
+                self._hand_over()
+                self._stop_lanes()
             self._on_loop(self._fail_all, error)
         finally:
-            self._on_loop(self._ended.set)
+            with self._common.lock:
+                self._hand_over()
+                self._working -= 1
+                if not self._working:
+                    self._on_loop(self._ended.set)
+
+    def _stop_lanes(self) -> None:
+        self._common.stopping = True
+        self._common.notify()
 
     def _hand_over(self) -> None:
         """What has happened goes to the event loop."""
-        if self._untold:
-            self._on_loop(self._tell, self._untold)
-            self._untold = []
+        untold = self._common.untold
+        if untold:
+            self._tell_queue()
+            self._on_loop(self._tell, list(untold))
+            untold.clear()
 
     def _on_loop(self, call: Callable[..., object], *given: object) -> None:
         """Call something there. A loop that was closed while a graph call hung has nobody left to be told."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call, *given)
 
-    def _idle(self, until: float | None) -> None:
-        """Wait for more to do, or for the time of a call that was held back."""
-        with self._changed:
-            timeout = None if until is None else max(0.0, until - self.now())
-            self._changed.wait_for(lambda: self._new or self._stopping, timeout)
-
     def _tell_queue(self) -> None:
-        scheduler = self._core.scheduler
+        scheduler = self._common.scheduler
         self._observer.queued(scheduler.rows_waiting, sum(scheduler.backlog_s.values()))
         if scheduler.wasted_s > self._wasted_s:
             self._observer.wasted(scheduler.wasted_s - self._wasted_s)
@@ -259,55 +237,39 @@ class Engine:
         for stream in self._streams.values():
             stream.tell(Failed(Internal(f"the engine stopped: {type(error).__name__}")))
 
-    async def _execute(self, plan: StepPlan) -> StepReport:
-        predicted_s = plan.model.costs.seconds(plan.group.graph, plan.bucket)
-        self._flight = _Flight(plan, self.now(), max(self._options.hang_s, HANGS * predicted_s))
-        try:
-            return self._executor.execute(plan)
-        finally:
-            self._flight = None
-
-    def _call(self) -> None:
-        """A graph call begins."""
-        if (flight := self._flight) is not None:
-            self._flight = _Flight(flight.plan, self.now(), flight.longest_s)
-        self._hand_over()
-
     def _look_later(self) -> None:
         self._look = self._loop.call_later(min(LOOK_S, self._options.hang_s), self._look_at_device)
 
     def _look_at_device(self) -> None:
         """Is a graph call in flight for too long? While one hangs, no step ends requests whose deadline passes."""
-        told = list[Told]()
-        with self._core.lock:
-            flight, now = self._flight, self.now()
+        told, now = list[Told](), self.now()
+        with self._common.lock:
             if self._hangs:
-                told = self._core.scheduler.expire(now)
-            elif flight is not None and now > flight.began + flight.longest_s:
-                told = self._give_up(flight)
+                told += self._common.scheduler.expire(now)
+            for lane in self._lanes:
+                flight = lane.flight
+                if flight is not None and flight is not lane.given_up and now > flight.began + flight.longest_s:
+                    told += self._give_up(lane, flight)
         self._tell(told)
         self._look_later()
 
-    def _give_up(self, flight: _Flight) -> list[Told]:
+    def _give_up(self, lane: Lane, flight: Flight) -> list[Told]:
         """A graph call does not come back: its requests fail, and others are refused until it does."""
         plan, seconds = flight.plan, flight.longest_s
         log.error("graph %s of %s has not come back for %.3g s", plan.group.graph, plan.model.name, seconds)
-        self._given_up, self._new = flight, True
-        return self._core.scheduler.fail(plan.rows, RuntimeFailed(f"the graph call did not end within {seconds:.3g} s"))
+        lane.given_up = flight
+        self._common.news += 1
+        failed = RuntimeFailed(f"the graph call did not end within {seconds:.3g} s")
+        return self._common.scheduler.fail(plan.rows, failed)
 
     def _watch(self, plan: StepPlan, report: StepReport, error: float) -> None:
         seconds = report.seconds / report.steps
-        self._observer.stepped(plan.model.name, plan.group.graph, plan.size, plan.bucket, report.steps, seconds, error)
-
-
-def _result(step: Coroutine[Any, Any, tuple[bool, list[Told]]]) -> tuple[bool, list[Told]]:
-    """What a step comes to that waits for nothing but this thread's own calls."""
-    try:
-        step.send(None)
-    except StopIteration as ended:
-        worked, told = ended.value
-        return worked, told
-    raise RuntimeError("the step waits for something")
+        with self._watching:
+            self._observer.stepped(
+                plan.model.name, plan.group.graph, plan.size, plan.bucket, report.steps, seconds, error
+            )
+        with self._common.lock:
+            self._tell_queue()
 
 
 def _accepted(generation: Generation, determinism: Determinism) -> Accepted:

@@ -190,9 +190,9 @@ class Job:
 
 
 def _waves_s(costs: CostModel, graph: str, rows: int) -> float:
-    """Predicted seconds of one call for so many rows, a full call at a time."""
-    waves, rest = divmod(rows, costs.cap(graph))
-    last_s = costs.seconds(graph, costs.smallest_bucket(graph, rest)) if rest else 0.0
+    """Predicted seconds of one call for so many rows, a full call in every lane at a time."""
+    waves, rest = divmod(rows, costs.cap(graph) * costs.lanes)
+    last_s = costs.seconds(graph, costs.smallest_bucket(graph, -(-rest // costs.lanes))) if rest else 0.0
     return waves * costs.call_s(graph) + last_s
 
 

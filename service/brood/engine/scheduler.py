@@ -17,25 +17,22 @@ Contract:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
-
-import numpy as np
 
 from brood.engine.deadlines import Deadlines
 from brood.engine.fair import Ledger
 from brood.engine.groups import PRIORITIES, GroupQueue, Places
 from brood.engine.model import EngineModel, Group
 from brood.engine.parties import Parties, Rank
-from brood.engine.plan import Shot, StepPlan, StepReport
+from brood.engine.plan import StepPlan, StepReport
 from brood.engine.previews import Previews
 from brood.engine.rows import Job, Row, RowState
 from brood.engine.runs import run_length
+from brood.engine.telling import Told, late, previewed, progress, usage
 from brood.protocol.errors import BroodError, Cancelled, DeadlineExceeded
-from brood.protocol.events import Done, Event, Failed, Preview, Progress, Sample, Usage
+from brood.protocol.events import Done, Failed, Sample
 from brood.protocol.requests import Priority
-
-Told = tuple[str, Event]  # request id, what happened
 
 
 class Scheduler:
@@ -43,6 +40,7 @@ class Scheduler:
 
     Args:
         max_wait_s: for so long a call that would not be full waits for more rows to begin.
+        lanes: calls that are made at once, each planned when another has been committed.
 
     Attributes:
         jobs: all that run, by request id.
@@ -52,9 +50,11 @@ class Scheduler:
         wasted_s: predicted device seconds that went into rows of requests that then failed or were given up.
         backlog_s: class → predicted device seconds of all that is accepted and not yet made.
         held_bytes: main memory that inputs and samples of all that is accepted take.
+        idle: lanes that wait for something to do; whoever waits counts itself.
+        more: whether, as of the last `plan`, another call could be made at once.
     """
 
-    def __init__(self, max_wait_s: float = 0.0) -> None:
+    def __init__(self, max_wait_s: float = 0.0, lanes: int = 1) -> None:
         self.jobs: dict[str, Job] = {}
         self.deadlines = Deadlines()
         self.rows_waiting = 0
@@ -62,6 +62,8 @@ class Scheduler:
         self.wasted_s = 0.0
         self.held_bytes = 0
         self.backlog_s = dict.fromkeys(PRIORITIES, 0.0)
+        self.idle, self.more = 0, False
+        self._lanes = lanes
         self._max_wait_s = max_wait_s
         self._parties = Parties()
         self._unseen = 0  # jobs that did not ask for previews
@@ -93,7 +95,7 @@ class Scheduler:
     def expire(self, now: float) -> list[Told]:
         """End the jobs whose deadline has passed."""
         return [
-            self._end(job, DeadlineExceeded(_late(job, now), field="deadline_ms")) for job in self.deadlines.missed(now)
+            self._end(job, DeadlineExceeded(late(job, now), field="deadline_ms")) for job in self.deadlines.missed(now)
         ]
 
     def fail(self, rows: Sequence[Row], error: BroodError) -> list[Told]:
@@ -113,15 +115,21 @@ class Scheduler:
         self.wake_at = None
         offers = list(self._offers(now))
         if not offers:
+            self.more = False
             return None
         seen, group, model = offers[0] if len(offers) == 1 else min(offers, key=lambda offer: self._rank(*offer))
-        return self._step(self._queues[group], now, len(offers) > 1) if seen is None else self._preview(group, model)
+        if seen is not None:
+            plan = self._preview(group, model)
+        else:
+            plan = self._step(self._queues[group], now, len(offers) > 1)
+        self.more = self._lanes > 1 and next(self._offers(now), None) is not None
+        return plan
 
     def commit(self, plan: StepPlan, report: StepReport) -> list[Told]:
         """Take in what came of a plan."""
         told: list[Told] = []
         if report.steps > 1:
-            further = (report.steps - 1) * plan.model.costs.seconds(plan.group.graph, plan.bucket)
+            further = (report.steps - 1) * plan.model.costs.device_s(plan.group.graph, plan.bucket)
             self._parties.pay([row.job for row in plan.rows], further)
         for row in plan.rows:
             job = row.job
@@ -141,7 +149,7 @@ class Scheduler:
                     job.common = report.shared[row]
                     self._wait(job)
         told += self._looked_at(plan, report)
-        return told + [each for job in {row.job: None for row in plan.rows} for each in _progress(job, report.ended)]
+        return told + [each for job in {row.job: None for row in plan.rows} for each in progress(job, report.ended)]
 
     def _count(self, row: Row, steps: int) -> None:
         job = row.job
@@ -186,9 +194,9 @@ class Scheduler:
     def _step(self, queue: GroupQueue, now: float, others: bool) -> StepPlan:
         """A call of this group; ``others``: so might be one of another."""
         costs, graph = queue.model.costs, queue.group.graph
-        available = queue.available()
+        available = -(-queue.available() // (self.idle + 1))  # those lanes that are free share
         bucket = costs.bucket_for(graph, min(costs.reach(graph, available), available))
-        rows = self._compose(queue, min(bucket, available), costs.seconds(graph, bucket), now)
+        rows = self._compose(queue, min(bucket, available), costs.device_s(graph, bucket), now)
         strict = any(row.job.strict for row in rows)
         if strict or len(rows) != bucket:
             bucket = costs.bucket_for(graph, len(rows), queue.model.certified(graph) if strict else None)
@@ -198,10 +206,11 @@ class Scheduler:
         queue.ready = [row for row in queue.ready if row.state is RowState.READY]
         if others or queue.available():
             hurried = sum(row.job.urgent for row in rows)
-            self.deadlines.served(costs.seconds(graph, bucket), hurried * costs.row_s(graph))
+            self.deadlines.served(costs.device_s(graph, bucket), hurried * costs.row_s(graph))
         steps = 1 if others else run_length(queue, rows, bucket, self.deadlines)
         until = min(self.deadlines.risk_at, math.inf if self.wake_at is None else self.wake_at)
-        return StepPlan(queue.model, queue.group, bucket, rows, (), strict, queue.soon(), steps, until)
+        soon = queue.soon() if self._lanes == 1 else ()  # another lane might begin them meanwhile
+        return StepPlan(queue.model, queue.group, bucket, rows, (), strict, soon, steps, until)
 
     def _compose(self, queue: GroupQueue, places: int, call_s: float, now: float) -> list[Row]:
         """Who has the places of a call, and pays for them."""
@@ -270,7 +279,7 @@ class Scheduler:
         bucket = costs.smallest_bucket(graph, len(shots))
         if self._unseen:
             ledger = Ledger()
-            ledger.pay(self._parties.previews, costs.seconds(graph, bucket))
+            ledger.pay(self._parties.previews, costs.device_s(graph, bucket))
             ledger.close()
         return StepPlan(model, group, bucket, shots=shots)
 
@@ -281,7 +290,7 @@ class Scheduler:
                 self._parties.previews.join()
                 self._previews.put(shot)
         return [
-            (shot.row.job.generation.request_id, _previewed(shot, outputs))
+            (shot.row.job.generation.request_id, previewed(shot, outputs))
             for shot, outputs in report.previews.items()
             if shot.row.state not in (RowState.DONE, RowState.ENDED)
         ]
@@ -295,7 +304,7 @@ class Scheduler:
         told: list[Told] = [(generation.request_id, Sample(row.index, generation.seed, report.outputs[row]))]
         if job.finished == generation.n:
             self._forget(job)
-            told.append((generation.request_id, Done(_usage(job, report.ended))))
+            told.append((generation.request_id, Done(usage(job, report.ended))))
         return told
 
     def _end(self, job: Job, error: BroodError) -> Told:
@@ -363,32 +372,3 @@ def _deadline(row: Row) -> float:
 def _others(begun: Sequence[Row], first: Job | None) -> bool:
     """Whether anybody who is not at risk wants a place."""
     return bool(begun) or (first is not None and not first.urgent)
-
-
-def _progress(job: Job, now: float) -> list[Told]:
-    """Tell how far a job is, if that was asked for and is due."""
-    generation = job.generation
-    every = generation.progress_every
-    if every is None or job.ended or job.steps // (every * generation.n) == job.told // (every * generation.n):
-        return []
-    job.told = job.steps
-    pace = (now - (now if job.started is None else job.started)) / job.steps
-    left = job.all_steps - job.steps
-    return [(generation.request_id, Progress(job.steps, job.all_steps, job.finished, generation.n, pace * left))]
-
-
-def _previewed(shot: Shot, outputs: Mapping[str, np.ndarray]) -> Preview:
-    row = shot.row
-    return Preview(row.index, row.job.generation.seed, shot.step, row.job.row_steps - row.spared, outputs)
-
-
-def _usage(job: Job, now: float) -> Usage:
-    started = now if job.started is None else job.started
-    return Usage(job.generation.n, job.steps, 1e3 * (started - job.arrived), 1e3 * (now - started))
-
-
-def _late(job: Job, now: float) -> str:
-    waited = 1e3 * (now - job.arrived)
-    return (
-        f"deadline_ms: the deadline passed after {waited:.0f} ms with {job.finished} of {job.generation.n} samples made"
-    )

@@ -241,7 +241,12 @@ class Host:
         """On the loading thread."""
         options = self._options
         return load_model(
-            bundle, options.runtime, self._certificates, max_state_bytes=options.max_state_bytes, pace=self._pace
+            bundle,
+            options.runtime,
+            self._certificates,
+            max_state_bytes=options.max_state_bytes,
+            pace=self._pace,
+            lanes=options.engine.lanes,
         )
 
 

@@ -59,6 +59,7 @@ def load_model(
     *,
     max_state_bytes: int = STATE_BYTES,
     pace: Pace | None = None,
+    lanes: int = 1,
 ) -> ReadyModel:
     """Load, check, warm up and certify one verified bundle.
 
@@ -68,6 +69,7 @@ def load_model(
         certificates: those made before, and where to keep one; None: the shipped ones.
         max_state_bytes: memory for the state of unfinished rows.
         pace: at which its graphs are called here, for others may serve; None: as fast as they can.
+        lanes: calls that the engine will make at once.
 
     Raises:
         LoadingStopped: by ``pace``.
@@ -84,7 +86,7 @@ def load_model(
         bundle.manifest.version,
         opened.programs,
         HostSlots(opened.graphs, state, capacity),
-        CostModel({name: warmed.cost_s for name, warmed in evidence.warmed.items()}),
+        CostModel({name: warmed.cost_s for name, warmed in evidence.warmed.items()}, lanes),
         _allowed(opened, certificate),
     )
     return ReadyModel(

@@ -5,6 +5,7 @@ The engine handles slot numbers only. A slot is a place for one row in every sta
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -21,7 +22,7 @@ Pairs = Sequence[tuple[str, str]]
 
 
 class SlotRuntime(Protocol):
-    """How one model runs on one device."""
+    """How one model runs on one device. Calls for different slots may be made at once, on different threads."""
 
     capacity: int  # slots, numbered 0 … capacity−1
     state_bytes: int  # what the state of all slots takes at most
@@ -82,30 +83,40 @@ class HostSlots:
         self._counts = {name: np.zeros(capacity, np.int64) for name in state}  # slices, of states that grow
         self._batches: dict[Composition, Batch] = {}  # the least recently used first
         self._where: dict[int, Batch] = {}  # slot → its batch
+        self._computing: list[Batch | None] = []  # those that graphs compute with
         self._routes: dict[tuple[str, tuple[tuple[str, str], ...]], Route] = {}
+        self._lock = threading.Lock()  # free while graphs compute
 
     def write(self, slot: int, name: str, value: np.ndarray) -> None:
-        self._home[name][slot] = value
-        self._counts[name][slot] = 0
-        if slot in self._where:
-            self._where[slot].write(name, slot, self._home[name][slot])
+        with self._lock:
+            self._home[name][slot] = value
+            self._counts[name][slot] = 0
+            if slot in self._where:
+                self._where[slot].write(name, slot, self._home[name][slot])
 
     def read(self, slot: int, name: str) -> np.ndarray:
-        return np.array(self._row(slot, name))
+        with self._lock:
+            return np.array(self._row(slot, name))
 
     def run(
         self, graph: str, slots: Sequence[int], bucket: int, host: Arrays, reads: Pairs, writes: Pairs
     ) -> dict[str, np.ndarray]:
         composition = (tuple(slots), bucket)
-        route = self._route(graph, tuple(writes))
-        batch = self._batch(composition) if writes else self._batches.get(composition)
-        check_room(route.appended, self._counts, slots)
-        inputs: dict[str, Tensor] = dict(host)
-        for name, state in reads:
-            inputs[name] = _locked(self._gathered(batch, composition, state))
-        outputs = self._call(graph, inputs, route, bucket)
-        if batch is not None:
-            self._keep(batch, route, outputs)
+        with self._lock:
+            route = self._route(graph, tuple(writes))
+            batch = self._batch(composition) if writes else self._batches.get(composition)
+            check_room(route.appended, self._counts, slots)
+            inputs: dict[str, Tensor] = dict(host)
+            for name, state in reads:
+                inputs[name] = _locked(self._gathered(batch, composition, state))
+            self._computing.append(batch)
+        try:
+            outputs = self._call(graph, inputs, route, bucket)
+            if batch is not None:
+                with self._lock:
+                    self._keep(batch, route, outputs)
+        finally:
+            self._computing.remove(batch)
         return {name: on_host(found)[: len(slots)] for name, found in outputs.items() if name not in route.written}
 
     def _call(self, graph: str, inputs: dict[str, Tensor], route: Route, bucket: int) -> Mapping[str, Tensor]:
@@ -154,8 +165,12 @@ class HostSlots:
             batch = Batch(composition)
             self._where.update(dict.fromkeys(slots, batch))
         self._batches[composition] = batch
-        while len(self._batches) > 1 and sum(held.bucket for held in self._batches.values()) > self.capacity:
-            self._dissolve(next(iter(self._batches.values())))
+        busy = (batch, *self._computing)
+        while sum(held.bucket for held in self._batches.values()) > self.capacity:
+            oldest = next((held for held in self._batches.values() if held not in busy), None)
+            if oldest is None:
+                break
+            self._dissolve(oldest)
         return batch
 
     def _dissolve(self, batch: Batch) -> None:

@@ -34,12 +34,13 @@ def host_options(settings: Settings, group: GeneratorSettings | None = None) -> 
         group: the generator whose worker it is for; None: the host is the only one.
     """
     own = group or GeneratorSettings(name="all")
+    device = own.device or settings.device
     return HostOptions(
         models=settings.models,
         wanted=wanted_of(settings).only(own.models),
         poll_s=settings.poll_s,
         threads=own.threads or settings.threads,
-        device=own.device or settings.device,
+        device=device,
         provider_options={**settings.provider_options, **own.provider_options},
         device_memory_bytes=own.device_memory_bytes or settings.device_memory_bytes,
         gpu_share=own.num_gpus or 1.0,
@@ -50,6 +51,7 @@ def host_options(settings: Settings, group: GeneratorSettings | None = None) -> 
             max_backlog_s=own.max_backlog_s or settings.max_backlog_s,
             max_held_bytes=settings.max_held_bytes,
             max_wait_s=settings.max_wait_ms / 1000,
+            lanes=(own.lanes or settings.lanes) if device == "cpu" else 1,
             hang_s=settings.hang_s,
         ),
     )

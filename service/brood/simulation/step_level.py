@@ -9,7 +9,8 @@ from brood.engine.admission import Admission
 from brood.engine.core import EngineCore
 from brood.engine.plan import StepPlan, StepReport
 from brood.engine.rows import Job, Leg
-from brood.engine.scheduler import Scheduler, Told
+from brood.engine.scheduler import Scheduler
+from brood.engine.telling import Told
 from brood.protocol.events import Done, Failed
 from brood.protocol.requests import Generation
 from brood.sampling.schedules import ONCE

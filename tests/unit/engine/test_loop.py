@@ -155,9 +155,9 @@ async def test_a_broken_observer_leaves_nobody_waiting(tmp_path: Path) -> None:
         ) -> None:
             raise RuntimeError("observer")
 
-    model = engine_model(once_bundle(tmp_path))
+    model = engine_model(steps_bundle(tmp_path))
     async with running(Broken()) as engine:
-        events = await collect(engine, model, generation(model, "a"))
+        events = await collect(engine, model, generation(model, "a", steps=3))
         assert str(error_of(events)) == "the engine stopped: RuntimeError"
     assert not engine.alive
 
