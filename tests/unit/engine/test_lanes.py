@@ -129,10 +129,12 @@ async def test_one_lane_that_hangs_is_the_whole_device(tmp_path: Path) -> None:
         await asyncio.to_thread(held.wait_for_call)
         with suppress(TimeoutError):
             assert isinstance([event async for event in stuck][-1], Failed)
-        assert not engine.alive
+        states = [engine.alive]
         held.let_go()
-        while not engine.alive:  # noqa: ASYNC110
+        while not states[-1]:
             await asyncio.sleep(0.001)
+            states.append(engine.alive)
+        assert not states[0]
         assert isinstance((await collect(engine, model, generation(model, "good", label=1)))[-1], Done)
         await engine.stop()
 

@@ -37,7 +37,7 @@ class Counting(Ends):
 
     def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
         """See `EngineObserver.stepped`."""
-        self.steps += graph == "step"
+        self.steps += calls * (graph == "step")
 
     def queued(self, rows: int, backlog_s: float) -> None:
         """See `EngineObserver.queued`."""
