@@ -15,6 +15,7 @@ from brood.protocol.models import ModelStatus
 from brood.serve.claims import Claims
 from brood.serve.errors import Unhealthy
 from brood.serve.front import Front, NodeStatus, shown
+from brood.serve.garbage import keep_what_is_there
 from brood.serve.hosting import host_options
 from brood.settings import Settings
 
@@ -113,10 +114,11 @@ def check_host(host: Host, loading: asyncio.Task[None] | None) -> None:
 
 
 def watching(host: Host, loading: asyncio.Task[None], settings: Settings, metrics: Metrics) -> asyncio.Task[None]:
-    """Begin to watch for drift, once the models have been loaded."""
+    """Once the models have been loaded, keep them from the collector, and begin to watch for drift."""
 
     async def watch() -> None:
         await asyncio.wait([loading])
+        keep_what_is_there()
         if settings.parity_every_s:
             await watch_parity(host, settings.parity_every_s, metrics.drifted)
 

@@ -17,6 +17,7 @@ from brood.protocol.models import ModelStatus
 from brood.serve.claims import Claims
 from brood.serve.entrance import gate_of, limits_of, tls_of, traced
 from brood.serve.errors import Unhealthy
+from brood.serve.garbage import keep_what_is_there
 from brood.serve.ports import is_free
 from brood.serve.probes import probe_grpc, probe_http, probe_tls
 from brood.serve.waiting import until
@@ -98,6 +99,7 @@ class Front:
         if self._shared:
             await until(lambda: useful() or all(is_free(self.host, port) for port in ports.values()))
         await self._servers.start()
+        keep_what_is_there()
 
     @property
     def useful(self) -> bool:

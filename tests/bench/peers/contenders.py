@@ -118,10 +118,11 @@ class Contender:
         return RawPost(PATHS.get(self.kind, "/inference"), row_bytes)
 
 
-PATHS = {"litserve": "/predict", "mosec": "/inference/{route}", "mosec-keyed": "/inference/{route}"}
+PATHS = {"litserve": "/predict"} | dict.fromkeys(("mosec", "mosec-keyed", "mosec-two"), "/inference/{route}")
 CONTENDERS = (
     Contender("mosec", "mosec"),
     Contender("mosec, keyed", "mosec-keyed"),
+    Contender("mosec, two workers", "mosec-two"),
     Contender("triton http", "triton"),
     Contender("triton grpc", "triton"),
     Contender("triton grpc, keyed", "triton-keyed"),
@@ -135,4 +136,5 @@ CONTENDERS = (
     Contender("brood oip http", "brood"),
     Contender("brood oip grpc", "brood"),
     Contender("brood split http", "brood-split", own_latents=True),
+    Contender("brood http, two lanes", "brood-two", own_latents=True),
 )

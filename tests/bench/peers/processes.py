@@ -19,7 +19,18 @@ from bench.peers.environments import ENVIRONMENTS, HERE, KEPT
 
 STOP_S = 40.0
 Kind = Literal[
-    "mosec", "mosec-keyed", "triton", "triton-keyed", "litserve", "bentoml", "mlserver", "ray", "brood", "brood-split"
+    "mosec",
+    "mosec-keyed",
+    "mosec-two",
+    "triton",
+    "triton-keyed",
+    "litserve",
+    "bentoml",
+    "mlserver",
+    "ray",
+    "brood",
+    "brood-split",
+    "brood-two",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 STORE = KEPT / "store"
@@ -118,17 +129,21 @@ class Server:
         self._process.wait()
 
     def _command(self) -> Sequence[str]:
-        setting = self.setting
+        setting, two = self.setting, self.kind.endswith("-two")
+        # Two calls at once, each with half of the threads, instead of one call with all.
+        threads = setting.threads // 2 if two else setting.threads
         if self.kind.startswith("brood"):
-            words: list[object] = ["serve", "--models", STORE, "--threads", setting.threads, "--metrics-port", 0]
+            words: list[object] = ["serve", "--models", STORE, "--threads", threads, "--metrics-port", 0]
             words += [word for model in setting.models for word in ("--model", model)]
             words += ["--topology", "split"] if self.kind == "brood-split" else []
+            words += ["--lanes", 2] if two else []
             ports = ["--http-port", self.port, "--grpc-port", self.grpc_port]
             return [str(each) for each in (Path(sys.executable).with_name("brood"), *words, *ports)]
-        peer, _, keyed = self.kind.partition("-")
+        peer, keyed = self.kind.split("-")[0], self.kind.endswith("-keyed")
         words = [f"--route={name}={file}" for name, file in (setting.keyed if keyed else setting.routes)]
         words += ["--port", self.port, "--grpc-port", self.grpc_port]
-        words += ["--threads", setting.threads, "--rows", setting.rows, "--requests", setting.requests]
+        words += ["--workers", 2] if two else []
+        words += ["--threads", threads, "--rows", setting.rows, "--requests", setting.requests]
         words += ["--lock", KEPT / "logs" / f"{peer}.lock"] if keyed else []
         return [str(each) for each in (ENVIRONMENTS[peer].python, HERE / "servers" / f"{peer}_server.py", *words)]
 

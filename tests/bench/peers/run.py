@@ -116,7 +116,8 @@ def certify(threads: int) -> None:
     """What brood finds out at the first start of a model, and keeps: a cold start is measured without it."""
     shipped = {ref.name for ref in find_bundles(zoo_root())}
     models = sorted({name for each in WORKLOADS for name in each.source.models} - shipped)
-    command = [Path(sys.executable).with_name("brood"), "certify", *models, "--models", STORE, "--threads", threads]
+    counts = [word for count in {threads, threads // 2} - {0} for word in ("--threads", count)]
+    command = [Path(sys.executable).with_name("brood"), "certify", *models, "--models", STORE, *counts]
     subprocess.run([str(word) for word in command], check=True)
 
 

@@ -167,7 +167,8 @@ class Workload:
 
 FUNCTIONS = ("mosec", "triton grpc", "litserve", "bentoml", "mlserver grpc", "ray serve", "brood http", "brood grpc")
 MORE = ("triton http", "brood oip http", "brood oip grpc")  # other protocols to the same servers
-BEST = ("mosec", "triton grpc", "brood http", "brood grpc")  # the two best of the others
+TWO = ("mosec, two workers", "brood http, two lanes")  # two calls at once, each with half of the threads
+BEST = ("mosec", "triton grpc", "brood http", "brood grpc", *TWO)  # the two best of the others
 KEYED = ("mosec, keyed", "triton grpc, keyed")
 Kinds = tuple[Mapping[str, Scalar], ...]
 EQUAL: Kinds = ({"steps": 20, "sampler": "dpmpp-2m", "guidance": 1.0},)
@@ -178,13 +179,13 @@ MIXED: Kinds = (
 FOUR = ("mlp", "dcgan-small", "mlp-wide", "dcgan")
 WALK_SIZES = (1, 4, 8, 16, 32)
 WORKLOADS = (
-    Workload(Graphs(("dcgan",)), 1, 32, (*FUNCTIONS, *MORE, "brood http, PNG", "brood split http")),
-    Workload(Graphs(("dcgan",)), 16, 32, (*FUNCTIONS, *MORE)),
-    Workload(Graphs(("dcgan",)), 500, 4, FUNCTIONS, stretch=3),
+    Workload(Graphs(("dcgan",)), 1, 32, (*FUNCTIONS, *MORE, *TWO, "brood http, PNG", "brood split http")),
+    Workload(Graphs(("dcgan",)), 16, 32, (*FUNCTIONS, *MORE, *TWO)),
+    Workload(Graphs(("dcgan",)), 500, 4, (*FUNCTIONS, *TWO), stretch=3),
     Workload(Graphs(("mlp",)), 1, 1, FUNCTIONS),
-    Workload(Graphs(("mlp",)), 1, 32, (*FUNCTIONS, *MORE, "brood split http")),
+    Workload(Graphs(("mlp",)), 1, 32, (*FUNCTIONS, *MORE, *TWO, "brood split http")),
     Workload(Graphs(("mlp",)), 1, 256, FUNCTIONS),
-    Workload(Graphs(("vae256",)), 1, 8, (*FUNCTIONS, "brood http, PNG"), sizes=(1, 2, 4, 8)),
+    Workload(Graphs(("vae256",)), 1, 8, (*FUNCTIONS, *TWO, "brood http, PNG"), sizes=(1, 2, 4, 8)),
     Workload(Graphs(FOUR, "four models"), 1, 32, BEST),
     # A denoiser bound by reading its weights, untrained: batching pays for it, as it does on accelerators. On few cores
     # the shipped one costs nearly as much a row in a batch as alone, so that no way of batching makes a difference.

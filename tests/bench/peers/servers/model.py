@@ -19,6 +19,7 @@ def arguments():
     parser.add_argument("--threads", type=int, required=True, help="of ONNX Runtime, within one call")
     parser.add_argument("--rows", type=int, required=True, help="most rows of one call")
     parser.add_argument("--requests", type=int, required=True, help="most requests of one batch")
+    parser.add_argument("--workers", type=int, default=1, help="for each route, where a server can have several")
     parser.add_argument("--lock", default="", help="file: one batch at a time, over all routes")
     given = parser.parse_args()
     given.routes = dict(route.split("=", 1) for route in given.route)

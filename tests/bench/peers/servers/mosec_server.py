@@ -1,4 +1,4 @@
-"""mosec: bytes in, bytes out; a worker process for each route."""
+"""mosec: bytes in, bytes out; one worker process, or several, for each route."""
 
 import os
 import sys
@@ -36,7 +36,9 @@ if __name__ == "__main__":
     server = Server()
     server.register_runtime(
         {
-            f"/inference/{name}": [Runtime(Generator, env=[{**same, "FILE": file}], **waits)]
+            f"/inference/{name}": [
+                Runtime(Generator, num=given.workers, env=[{**same, "FILE": file}] * given.workers, **waits)
+            ]
             for name, file in given.routes.items()
         }
     )
