@@ -53,8 +53,9 @@ def _peers(words: Words) -> Iterator[str]:
     where = f"{machine['cores']} cores ({machine['processor']})".replace(" ()", "")
     yield _text(
         "Samples a second under a closed loop, of what the bare ONNX Runtime session makes at its best batch:",
-        f"{where}, {words['date'][:10]}, {options['threads']} threads a call, the same ONNX files, bytes as payloads,",
-        f"the load on the same cores; medians of {options['rounds']} rounds. Latencies, processor time, memory:",
+        f"{where}, {words['date'][:10]}, {options['threads']} threads in one call or two, the same ONNX files, bytes",
+        f"as payloads, the load on the same cores; medians of {options['rounds']} rounds.",
+        "Latencies, processor time, memory:",
         "[peers.md](tests/bench/results/peers.md); how: [docs/bench.md](docs/bench.md).",
     )
     rows = [(name, *(_ratio(found, begin) for begin in SERVERS.values())) for name, found in words["workloads"].items()]
