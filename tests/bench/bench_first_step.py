@@ -1,8 +1,10 @@
 """How long a request waits for its first step while slots are free: writes results/first-step.json.
 
-Requests of one sample arrive (open loop, Poisson) at a server that is about half busy with others of their kind. A
-request that arrives during a graph call is to be in the next one; told is how much later than the end of the call in
-flight (or than its arrival, on an idle device) its first step began.
+Requests of one sample arrive (open loop, Poisson) at a server that is partly busy with others of their kind. A request
+that arrives during a graph call is to be in the next one, if that has a place: if fewer run than the largest call that
+pays. Told of those that found a place is how much later than the end of the call in flight (or than their arrival, on an
+idle device) their first step began. The load is a part of what 32 callers at once get made, whose requests go through
+their steps together; arrivals one by one cost more.
 Run it from the root of the project, on a quiet machine: PYTHONPATH=tests python tests/bench/bench_first_step.py
 """
 
@@ -31,7 +33,7 @@ from brood.store.wanted import wanted
 RESULT = Path(__file__).parent / "results" / "first-step.json"
 MODELS, STEPS = ("points-diffusion", "glyphs-diffusion"), 20
 CORES = len(os.sched_getaffinity(0))
-SECONDS, ROUNDS, LOAD = 10.0, 3, 0.5
+SECONDS, ROUNDS, LOAD = 10.0, 3, 0.2
 
 
 class Calls(EngineObserver):
@@ -72,13 +74,20 @@ class Requests:
 
     def __init__(self, host: Host, model: str) -> None:
         program = compile_program(read_bundle(zoo_root() / model / "1").manifest, "generate")
-        self._host, self._model, self._made = host, model, 0
+        self._host, self._model, self._made, self._running = host, model, 0, 0
         defaults: dict[str, Any] = {name: spec.default for name, spec in program.operation.params.items()}
         self._params = defaults | {"steps": STEPS, "guidance": 1.0}
 
-    async def make(self) -> tuple[float, float]:
-        """One sample: when it was asked for, and when its first step began."""
+    async def make(self) -> tuple[float, float, int]:
+        """One sample: when it was asked for, when its first step began, and how many others ran."""
         self._made += 1
+        others, self._running = self._running, self._running + 1
+        try:
+            return (*await self._one(), others)
+        finally:
+            self._running -= 1
+
+    async def _one(self) -> tuple[float, float]:
         order = Generation(
             str(self._made),
             self._model,
@@ -115,16 +124,16 @@ async def capacity(requests: Requests) -> float:
     return made / 3.0
 
 
-async def waits(requests: Requests, calls: Calls, rate: float, seed: int) -> list[float]:
-    """Milliseconds of each request."""
-    rng, running, due = np.random.default_rng(seed), list[asyncio.Task[tuple[float, float]]](), time.monotonic()
+async def waits(requests: Requests, calls: Calls, rate: float, seed: int, places: int) -> list[float]:
+    """Milliseconds of each request that found a place."""
+    rng, running, due = np.random.default_rng(seed), list[asyncio.Task[tuple[float, float, int]]](), time.monotonic()
     end = due + SECONDS
     while due < end:
         await asyncio.sleep(max(0.0, due - time.monotonic()))
         running.append(asyncio.create_task(requests.make()))
         due += rng.exponential(1 / rate)
     found = await asyncio.gather(*running)
-    return [1e3 * (began - max(asked, calls.free_at(asked))) for asked, began in found]
+    return [1e3 * (began - max(asked, calls.free_at(asked))) for asked, began, others in found if others < places]
 
 
 async def measure(model: str, number: int) -> dict[str, float]:
@@ -135,12 +144,19 @@ async def measure(model: str, number: int) -> dict[str, float]:
     requests = Requests(host, model)
     rate = LOAD * await capacity(requests)
     calls.forget()
-    found = await waits(requests, calls, rate, number)
+    ready = host._shelf.ready((model, 1))
+    if ready is None:
+        raise RuntimeError(f"{model} is not ready")
+    stage = ready.engine.programs["generate"].stages[0]
+    ways = [stage] if stage.variant is None else [stage, stage.variant.stage]
+    places = min(ready.engine.costs.cap(way.graph) for way in ways)
+    found = await waits(requests, calls, rate, number, places)
     await host.stop()
     p50, p99 = np.percentile(found, (50, 99))
     return {
         "requests": len(found),
         "rate": rate,
+        "places": places,
         "step_ms": 1e3 * statistics.median(calls.seconds),
         "rows_a_call": statistics.mean(calls.rows),
         "wait_p50_ms": float(p50),
