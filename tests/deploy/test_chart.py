@@ -183,6 +183,15 @@ def test_threads_come_from_the_limit(limit: object, threads: str) -> None:
     assert {"name": "BROOD_THREADS", "value": threads} in container["env"]
 
 
+@pytest.mark.parametrize(("lanes", "threads"), [(1, "4"), (2, "2"), (3, "1"), (8, "1")])
+def test_lanes_share_the_cores(lanes: int, threads: str) -> None:
+    values = merged(OPEN, {"settings": {"lanes": lanes}, "single": {"resources": {"limits": {"cpu": "4"}}}})
+    (container,) = only(rendered(values), "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert {"name": "BROOD_THREADS", "value": threads} in container["env"]
+    assert {"name": "BROOD_LANES", "value": str(lanes)} in container["env"]
+    assert {"name": "OMP_NUM_THREADS", "value": "4"} in container["env"]
+
+
 def test_the_cluster_is_the_same_whatever_the_version_of_the_chart(tmp_path: Path) -> None:
     both = [
         only(rendered(CLUSTER, chart=at_version(version, tmp_path)), "RayService")["spec"]

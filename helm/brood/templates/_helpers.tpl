@@ -53,6 +53,11 @@ exporter: brood
 {{ include "brood.fullname" . }}
 {{- end -}}
 
+{{/* Threads of one graph call: the cores, shared by the calls that are made at once. */}}
+{{- define "brood.threads" -}}
+{{- max 1 (div (include "brood.cores" .cpu | int) (.settings.lanes | default 1 | int)) -}}
+{{- end -}}
+
 {{/* Whole cores of a CPU quantity, at least one: "1500m" is 2. */}}
 {{- define "brood.cores" -}}
 {{- $text := . | toString -}}

@@ -78,7 +78,7 @@ applications:
         - name: {{ .name }}
           models: {{ toJson (.models | default list) }}
           device: {{ .device | default "cpu" }}
-          threads: {{ include "brood.cores" .resources.limits.cpu }}
+          threads: {{ include "brood.threads" (dict "cpu" .resources.limits.cpu "settings" $.Values.settings) }}
           resources: {brood-{{ .name }}: 1}
           surge_percent: 0  # a pod has place for one worker
           {{- with .gpus }}
