@@ -2,9 +2,9 @@
 
 Requests of one sample arrive (open loop, Poisson) at a server that is partly busy with others of their kind. A request
 that arrives during a graph call is to be in the next one, if that has a place: if fewer run than the largest call that
-pays. Told of those that found a place is how much later than the end of the call in flight (or than their arrival, on an
-idle device) their first step began. The load is a part of what 32 callers at once get made, whose requests go through
-their steps together; arrivals one by one cost more.
+pays. Told of those that found a place is how much later than the end of the call in flight (or than their arrival, on
+an idle device) their first step began. The load is a part of what 32 callers at once get made, whose requests go
+through their steps together; arrivals one by one cost more.
 Run it from the root of the project, on a quiet machine: PYTHONPATH=tests python tests/bench/bench_first_step.py
 """
 
@@ -27,6 +27,7 @@ from brood.host.host import Host, HostOptions
 from brood.program import compile_program
 from brood.protocol.events import Done, Failed
 from brood.protocol.requests import Generation
+from brood.serve.garbage import keep_what_is_there
 from brood.store.store import read_bundle, zoo_root
 from brood.store.wanted import wanted
 
@@ -144,6 +145,7 @@ async def measure(model: str, number: int) -> dict[str, float]:
     requests = Requests(host, model)
     rate = LOAD * await capacity(requests)
     calls.forget()
+    keep_what_is_there()  # as a server does when it has loaded its models
     ready = host._shelf.ready((model, 1))
     if ready is None:
         raise RuntimeError(f"{model} is not ready")
