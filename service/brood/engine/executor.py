@@ -117,7 +117,6 @@ class Executor:
         most = max(1, BLOCK_BYTES // (bucket * rows[0].call.step_bytes))
         at, block, soon = 0, 1, plan.soon
         while at < steps:
-            self._finish_drawing()
             inputs = host_inputs(rows, bucket, at, block)
             at, made = at + block, block
             block = max(1, min(2 * block, most, steps - at))
@@ -125,6 +124,7 @@ class Executor:
                 self._draw_ahead([*((row, at, block) for row in rows), *((row, 0, 1) for row in soon)])
                 soon = ()
             yield from inputs
+            self._finish_drawing()
 
     def _goes_on(self, plan: StepPlan, results: Mapping[str, np.ndarray]) -> bool:
         """Whether nothing has happened that the next call of a run could not wait for."""

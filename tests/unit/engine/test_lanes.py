@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -60,13 +61,18 @@ async def test_two_calls_are_made_at_once_and_free_lanes_share_what_there_is(tmp
     model = replace(model, runtime=meeting)
     engine = Engine(Quiet(), TWO)
     engine.start()
-    while engine._common.scheduler.idle < 2:  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
+    await asyncio.wait_for(asyncio.to_thread(_wait_for_lanes, engine), LIMIT_S)
     events = await collect(engine, model, generation(model, "a", n=8))
     await engine.stop()
     assert isinstance(events[-1], Done)
     assert meeting.met == 2
     assert sorted(rows for _, rows, _ in meeting.calls) == [4, 4]
+
+
+def _wait_for_lanes(engine: Engine) -> None:
+    """Until both have found nothing to do."""
+    while engine._common.scheduler.idle < 2:
+        time.sleep(0.001)
 
 
 def _requests(root: Path, rng: np.random.Generator) -> list[tuple[Path, EngineModel, Generation]]:
