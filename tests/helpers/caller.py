@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 from starlette.types import ASGIApp, Message
@@ -41,9 +40,8 @@ class Caller:
         }
         self.served = asyncio.ensure_future(app(scope, self._receive, self._send))
 
-    def leave(self, told: Callable[[], object] = lambda: None) -> None:
-        """Close the connection; ``told`` is called when the application gets to know."""
-        self._told = told
+    def leave(self) -> None:
+        """Close the connection."""
         self._left.set()
 
     async def chunk(self) -> bytes | None:
@@ -71,7 +69,6 @@ class Caller:
             self._sent.set()
             return self._message
         await self._left.wait()
-        self._told()
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:

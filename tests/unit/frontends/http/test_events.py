@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from brood.protocol.events import Sample
 from brood.protocol.requests import GenerateRequest, Generation, OutputChoice
 from helpers.backend import sample_of
 from helpers.bundles import steps_bundle
-from helpers.caller import Caller
+from helpers.caller import PATIENCE_S, Caller
 from helpers.http import Service, error_of
 from helpers.observer import Ended
 
@@ -202,10 +203,18 @@ async def test_a_server_that_stops_says_so_in_the_stream(service: Service) -> No
 
 
 class Steps:
-    """Counts the steps that an engine makes, and gives each a while."""
+    """Counts the steps that an engine makes.
+
+    Attributes:
+        made: so many.
+        pause_at: once so many are made, the engine stands still between two steps until `go_on` is set.
+        stands: set while it does.
+    """
 
     def __init__(self) -> None:
         self.made = 0
+        self.pause_at = math.inf
+        self.stands, self.go_on = threading.Event(), threading.Event()
 
     def finished(self, model: str, operation: str, protocol: str, code: str, seconds: float, rows: int) -> None: ...
 
@@ -214,7 +223,10 @@ class Steps:
     def timed(self, model: str, operation: str, part: str, seconds: float) -> None: ...
 
     def stepped(self, model: str, graph: str, rows: int, bucket: int, calls: int, seconds: float, error: float) -> None:
-        self.made += 1
+        self.made += calls
+        if self.made >= self.pause_at:
+            self.stands.set()
+            self.go_on.wait(PATIENCE_S)
 
     def queued(self, rows: int, backlog_s: float) -> None: ...
 
@@ -237,14 +249,18 @@ async def test_leaving_stops_the_engine_within_a_step(engine: tuple[DataPlane, S
     plane, steps = engine
     app = build_app(plane, HttpOptions(None))
     words = {"model": "steps", "seed": 7, "params": {"steps": 10_000}, "progress_every": 1, "stream": True}
+    steps.pause_at = 20
     caller = Caller(app, "/v1/generations", words)
     for _ in range(5):
         assert await caller.event() is not None
-    counts: list[int] = []
-    caller.leave(lambda: counts.append(steps.made))
+    assert await asyncio.to_thread(steps.stands.wait, PATIENCE_S)
+    made = steps.made
+    caller.leave()
     await caller.served
-    for _ in range(100):
-        await asyncio.sleep(0)
-    assert 4 <= counts[0] < 9_000
-    assert steps.made <= counts[0] + 1
     assert not plane.cancel(caller.headers["x-request-id"])
+    steps.go_on.set()
+    others = Caller(app, "/v1/generations", {"model": "steps", "params": {"steps": 3}})
+    assert await others.chunk()
+    await others.served
+    assert 20 <= made < 9_000
+    assert steps.made <= made + 1 + 4
