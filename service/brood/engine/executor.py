@@ -6,7 +6,7 @@ the noise of the coming steps.
 
 Between two calls of a run nothing is planned and nothing committed: there is the next call's part of inputs that were
 made for several of them. For 1, 2, 4 … steps at once: so the first step waits for no other step's numbers, and little
-is made in vain if the run ends early.
+is made in vain if the run ends early. For some at once to begin with, if nothing has to be drawn for them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from brood.engine.ahead import Ahead
-from brood.engine.inputs import Inputs, host_inputs, initial_state, lacking, padded
+from brood.engine.inputs import HostInputs, Inputs, initial_state, lacking, padded
 from brood.engine.model import EngineModel
 from brood.engine.plan import Shot, StepPlan, StepReport
 from brood.engine.rows import Row
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 LONG_S = 0.0003  # graph calls that take so long leave another thread time to draw noise
 BLOCK_BYTES = 2**20  # that inputs made for several calls take at most
+FIRST_CALLS, FIRST_BYTES = 8, 2**16  # for which inputs are made at first, and what they take, if all is drawn
 
 
 class Executor:
@@ -114,10 +115,13 @@ class Executor:
     def _inputs(self, plan: StepPlan, rows: Sequence[Row], bucket: int, steps: int) -> Iterator[Inputs]:
         """What one call after another is given."""
         call_s = plan.model.costs.seconds(plan.group.graph, bucket)
-        most = max(1, BLOCK_BYTES // (bucket * rows[0].call.step_bytes))
-        at, block, soon = 0, 1, plan.soon
+        call_bytes = bucket * rows[0].call.step_bytes
+        most = max(1, BLOCK_BYTES // call_bytes)
+        stocked = min(row.stocked[1] - row.step for row in rows)
+        block = max(1, min(stocked, FIRST_CALLS, FIRST_BYTES // call_bytes, steps))
+        at, soon, host = 0, plan.soon, HostInputs(rows, bucket)
         while at < steps:
-            inputs = host_inputs(rows, bucket, at, block)
+            inputs = host.of(at, block)
             at, made = at + block, block
             block = max(1, min(2 * block, most, steps - at))
             if made * call_s >= LONG_S:

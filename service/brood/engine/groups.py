@@ -68,11 +68,11 @@ class GroupQueue:
         beginning = sum(self.could_begin(priority) for priority in PRIORITIES)
         return len(self.ready) + min(beginning, self.places.free("interactive"))
 
-    def soon(self) -> list[Row]:
-        """Rows that will probably begin in the next call; nothing is decided by it."""
-        jobs = (job for waiting in self.waiting.values() for job in waiting.soon(self.cap))
+    def soon(self, places: int) -> list[Row]:
+        """Rows that will probably begin in the next call, which has so many places; nothing is decided by it."""
+        jobs = (job for waiting in self.waiting.values() for job in waiting.soon(places))
         rows = (job.coming(offset) for job in jobs for offset in range(job.rows_open))
-        return list(islice(rows, self.cap))
+        return list(islice(rows, places))
 
     def put(self, row: Row) -> None:
         """A row that has begun can go on."""

@@ -1,15 +1,16 @@
 """The host inputs of graph calls: parameters, schedule numbers, inputs and noise of their rows, as arrays.
 
-They are made for several calls of the same rows at once, which costs hardly more than for one. So is noise, whose
-transform of many numbers costs hardly more than one of few; and it is drawn while the device computes, because it does
-not depend on what comes out: `lacking` says what a row will need, `draw` draws it for many rows together.
+They are made for several calls of the same rows at once, which costs hardly more than for one; what is the same in all
+of them is made once. So is noise, whose transform of many numbers costs hardly more than one of few; and it is drawn
+while the device computes, because it does not depend on what comes out: `lacking` says what a row will need, `draw`
+draws it for many rows together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import prod
 
 import numpy as np
@@ -51,19 +52,31 @@ def lacking(row: Row, ahead: int = 0, steps: int = 1) -> list[Lack]:
         steps: as many as are left in its stage count.
     """
     job, first = row.job, row.step + ahead
+    since, until = row.stocked
+    if since <= row.step and first + steps <= until:
+        return []
     leg = job.legs[row.stage]
     if first >= leg.calls:
         return []
     found = _lacking_state(row) if not ahead and job.program.operation.state and row.fresh else []
-    behind = min(first + steps, leg.calls)
+    behind, reach = min(first + steps, leg.calls), leg.run(first) + first
     for draw in leg.call(first).draws:
         held, begin = row.noise.get((row.stage, draw.feed)), first
         if held is not None and held.first_step <= first < held.end:
             begin = held.end
-        if begin >= behind or begin >= first + _heard(row, draw.source, first, behind - first)[0]:
-            continue
-        more = max(behind - begin, min(leg.calls - begin, NUMBERS_AHEAD // draw.count))
-        found.append(Lack(row, draw.source.noise, draw.count, begin, more, row.stage, draw.feed))
+        if begin >= behind:
+            reach = min(reach, begin)
+        elif begin >= first + _heard(row, draw.source, first, behind - first)[0]:
+            reach = min(reach, behind)
+        else:
+            more = max(behind - begin, min(leg.calls - begin, NUMBERS_AHEAD // draw.count))
+            found.append(Lack(row, draw.source.noise, draw.count, begin, more, row.stage, draw.feed))
+    if found:
+        row.stocked = 0, 0
+    elif not ahead:
+        row.stocked = first, reach
+    elif since <= row.step and first <= until:
+        row.stocked = since, max(until, reach)
     return found
 
 
@@ -122,34 +135,46 @@ def _give(lack: Lack, numbers: np.ndarray) -> None:
     row.noise[key] = NoiseBuffer(first, first + len(numbers), numbers)
 
 
-def host_inputs(rows: Sequence[Row], bucket: int, ahead: int = 0, steps: int = 1) -> Iterator[Inputs]:
-    """Every input of the rows' graph that is not state, for one call after another; padding repeats the first row.
+class HostInputs:
+    """Every input of a graph that is not state, for calls of the same rows; padding repeats the first row.
 
     Args:
         rows: of one group.
         bucket: rows of a call.
-        ahead: how many steps come before those: the present one, and others of the same call.
-        steps: calls, none of them beyond a row's stage.
     """
-    draw(lack for row in rows for lack in lacking(row, ahead, steps))
-    stages = [row.call.stage for row in rows]
-    same = all(stage is stages[0] for stage in stages)
-    lasting, changing = Inputs(), Inputs()  # the changing ones are [steps, bucket, *shape]
-    for position, feed in enumerate(stages[0].feeds):
-        match feed.source:
-            case FromState():
-                pass
-            case _ if not same:
-                changing[feed.name] = _mixed(rows, [stage.feeds[position] for stage in stages], bucket, ahead, steps)
-            case Constant(value):
-                lasting[feed.name] = constant(value, bucket, feed.shape, feed.dtype)
-            case FromSchedule(name):
-                changing[feed.name] = _scheduled(rows, feed, name, bucket, ahead, steps)
-            case FromNoise() as source:
-                changing[feed.name] = _drawn(rows, feed, source, bucket, ahead, steps)
-            case _:
-                lasting[feed.name] = padded([_value(row, feed) for row in rows], feed, bucket)
-    return ({**lasting, **{name: array[step] for name, array in changing.items()}} for step in range(steps))
+
+    def __init__(self, rows: Sequence[Row], bucket: int) -> None:
+        self._rows = rows
+        self._lasting = Inputs()
+        self._changing: dict[str, Callable[[int, int], np.ndarray]] = {}  # makes [steps, bucket, *shape]
+        stages = [row.call.stage for row in rows]
+        same = all(stage is stages[0] for stage in stages)
+        for position, feed in enumerate(stages[0].feeds):
+            match feed.source:
+                case FromState():
+                    pass
+                case _ if not same:
+                    feeds = [stage.feeds[position] for stage in stages]
+                    self._changing[feed.name] = partial(_mixed, rows, feeds, bucket)
+                case Constant(value):
+                    self._lasting[feed.name] = constant(value, bucket, feed.shape, feed.dtype)
+                case FromSchedule(name):
+                    self._changing[feed.name] = partial(_scheduled, rows, feed, name, bucket)
+                case FromNoise() as source:
+                    self._changing[feed.name] = partial(_drawn, rows, feed, source, bucket)
+                case _:
+                    self._lasting[feed.name] = padded([_value(row, feed) for row in rows], feed, bucket)
+
+    def of(self, ahead: int = 0, steps: int = 1) -> Iterator[Inputs]:
+        """Those of one call after another.
+
+        Args:
+            ahead: how many steps come before those: the present one, and others of the same call.
+            steps: calls, none of them beyond a row's stage.
+        """
+        draw(lack for row in self._rows for lack in lacking(row, ahead, steps))
+        changing = {name: make(ahead, steps) for name, make in self._changing.items()}
+        return ({**self._lasting, **{name: array[step] for name, array in changing.items()}} for step in range(steps))
 
 
 @lru_cache(CONSTANTS)

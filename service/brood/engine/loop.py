@@ -19,6 +19,7 @@ from brood.engine.lane import Common, Flight, Lane
 from brood.engine.model import EngineModel
 from brood.engine.plan import StepPlan, StepReport
 from brood.engine.rows import make_job
+from brood.engine.runs import goes_by
 from brood.engine.scheduler import Scheduler
 from brood.engine.stream import EventStream
 from brood.engine.telling import Told
@@ -152,7 +153,9 @@ class Engine:
                 raise Internal(f"a request of the id {generation.request_id!r} is running")
             scheduler.add(self._admission.admit(job, scheduler, now).job)
             self._tell_queue()
-        if not self._waking:
+            flights = [lane.flight for lane in self._lanes]
+            waits = all(flight is not None and goes_by(flight.plan, job) for flight in flights)
+        if not (waits or self._waking):
             self._waking = True
             self._loop.call_soon(self._wake)
         stream = self._streams[generation.request_id] = EventStream(partial(self._forget, generation.request_id))

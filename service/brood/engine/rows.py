@@ -257,6 +257,7 @@ class Row:
     values: dict[str, np.ndarray] = field(default_factory=dict)  # outputs for the caller, as they are made
     noise: dict[tuple[int, str], NoiseBuffer] = field(default_factory=dict)  # (stage, graph input) → drawn ahead
     begins: dict[str, np.ndarray] = field(default_factory=dict)  # state → its first value, if made ahead
+    stocked: tuple[int, int] = (0, 0)  # from this step of its stage to before that one, nothing is to be drawn
 
     def __post_init__(self) -> None:
         self.stage = self.steps = self.behind
@@ -333,7 +334,7 @@ class Row:
         self.spared += self.spares
         self.begins.clear()  # what was in there is in the slot
         if self.leaves_stage:
-            self.stage, self.step, self.done = self.stage + 1, 0, False
+            self.stage, self.step, self.done, self.stocked = self.stage + 1, 0, False, (0, 0)
         else:
             self.step += 1
         self.call = self.job.legs[self.stage].call(self.step)

@@ -1,4 +1,7 @@
-"""How many calls follow one another before anything is to be decided: one plan is enough for them."""
+"""How many calls follow one another before anything is to be decided: one plan is enough for them.
+
+What comes meanwhile ends a run, unless it could not be in the next call either way.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from collections.abc import Sequence
 
 from brood.engine.deadlines import Deadlines
 from brood.engine.groups import PRIORITIES, GroupQueue
-from brood.engine.rows import Row
+from brood.engine.plan import StepPlan
+from brood.engine.rows import Job, Row
 
 RUN_S = 0.05  # predicted seconds that a run of several calls takes at most, so that costs and counts stay fresh
 
@@ -30,3 +34,17 @@ def run_length(queue: GroupQueue, rows: Sequence[Row], bucket: int, deadlines: D
     if waiting and len(waiting | {row.job.generation.priority for row in rows}) > 1:
         return 1
     return max(1, min(*(row.run for row in rows), int(RUN_S / costs.seconds(graph, bucket))))
+
+
+def goes_by(plan: StepPlan, job: Job) -> bool:
+    """Whether a job that has come would be in none of a run's calls if each had a plan of its own.
+
+    It waits for the places of those that run: there is none left, and nothing lets it go before them.
+    """
+    generation, graph = job.generation, plan.group.graph
+    return (
+        len(plan.rows) >= plan.model.costs.cap(graph)
+        and job.entrance.group is plan.group
+        and generation.deadline is None
+        and all(row.job.generation.priority == generation.priority for row in plan.rows)
+    )

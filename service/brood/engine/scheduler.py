@@ -3,7 +3,7 @@
 Contract:
 - `plan(now)` gives the next graph call, or None when nothing is to be run now; `commit(plan, report)` must follow it.
   Where the next calls would be for the same rows again, it gives a run of them; whoever executes it must end it early
-  when a job is added, cancelled or failed, and when a row fails or is done.
+  when a job is added that does not go by (`goes_by`), is cancelled or failed, and when a row fails or is done.
 - Rows that have begun continue. Free places go by class (interactive before bulk), then to requests at risk of missing
   their deadline by slack, then by start-time fair queueing between tenants and between the requests of each, in
   predicted seconds. Only class and risk pre-empt: a row that has begun is left out of a call, and keeps its slot.
@@ -209,7 +209,8 @@ class Scheduler:
             self.deadlines.served(costs.device_s(graph, bucket), hurried * costs.row_s(graph))
         steps = 1 if others else run_length(queue, rows, bucket, self.deadlines)
         until = min(self.deadlines.risk_at, math.inf if self.wake_at is None else self.wake_at)
-        soon = queue.soon() if self._lanes == 1 else ()  # another lane might begin them meanwhile
+        left = queue.cap - sum(row.run > steps for row in rows)  # by the others, they may leave or go to another group
+        soon = queue.soon(left) if left > 0 and self._lanes == 1 else ()  # another lane might begin them meanwhile
         return StepPlan(queue.model, queue.group, bucket, rows, (), strict, soon, steps, until)
 
     def _compose(self, queue: GroupQueue, places: int, call_s: float, now: float) -> list[Row]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brood.engine.inputs import NUMBERS_AHEAD, Inputs, draw, host_inputs, initial_state, lacking
+from brood.engine.inputs import NUMBERS_AHEAD, HostInputs, Inputs, draw, initial_state, lacking
 from brood.engine.model import EngineModel
 from brood.engine.rows import Row, make_job
 from brood.sampling.noise import noise
@@ -40,7 +40,7 @@ def rows_of(model: EngineModel, n: int = 1, **words: Any) -> list[Row]:
 
 def inputs_of(rows: Sequence[Row], bucket: int) -> Inputs:
     """What the present step is given."""
-    (found,) = host_inputs(rows, bucket)
+    (found,) = HostInputs(rows, bucket).of()
     return found
 
 

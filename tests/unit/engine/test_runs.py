@@ -13,7 +13,7 @@ import pytest
 
 from brood.engine.executor import Executor
 from brood.engine.plan import StepPlan
-from brood.engine.runs import RUN_S
+from brood.engine.runs import RUN_S, goes_by
 from brood.engine.scheduler import Scheduler
 from brood.protocol.errors import BroodError, RuntimeFailed
 from brood.protocol.events import Done, Failed, Preview, Progress
@@ -122,6 +122,31 @@ def test_nobody_at_risk_is_left_to_a_run_and_none_lasts_until_somebody_is() -> N
     assert plan is not None
     assert plan.steps > 1
     assert 0.0 < plan.until < 1.0
+
+
+@pytest.mark.parametrize(
+    ("rows", "words", "found"),
+    [
+        (8, {}, True),
+        (8, {"tenant": "another", "n": 5}, True),
+        (7, {}, False),
+        (8, {"priority": "bulk"}, False),
+        (8, {"deadline": 60.0}, False),
+        (8, {"operation": "score"}, False),
+    ],
+)
+def test_what_comes_goes_by_a_full_run_of_its_own_class(rows: int, words: dict[str, Any], found: bool) -> None:
+    """If it does, the next call is for the same rows."""
+    where, model = Paper(), paper_model(costs=dict.fromkeys(("step", "finish"), SHORT), capacity=64)
+    where.submit(model, "a", n=rows, steps=9)
+    plan = where.begin()
+    assert plan is not None
+    assert goes_by(plan, where.submit(model, "b", **words)) is found
+    where.finish(plan)
+    after = where.begin()
+    assert after is not None
+    if found:
+        assert (after.rows, after.steps) == (plan.rows, plan.steps - 1)
 
 
 def test_a_run_is_paid_for_like_single_calls() -> None:
