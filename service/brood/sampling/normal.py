@@ -90,7 +90,8 @@ def normal(raw: NDArray[np.uint64], out: NDArray[np.float32] | None = None) -> N
         _central(q, r, z, spare)
         np.absolute(q, out=r)
         tail = np.flatnonzero(r > CENTRAL_EDGE)
-        z[tail] = _tail(q[tail])
+        if tail.size:
+            z[tail] = _tail(q[tail])
         np.copyto(values, z, casting="same_kind")
     return result
 
