@@ -58,8 +58,22 @@ def _peers(words: Words) -> Iterator[str]:
         "Latencies, processor time, memory:",
         "[peers.md](tests/bench/results/peers.md); how: [docs/bench.md](docs/bench.md).",
     )
-    rows = [(name, *(_ratio(found, begin) for begin in SERVERS.values())) for name, found in words["workloads"].items()]
-    yield table(("", *SERVERS), rows)
+    yield _ratios(words)
+
+
+def _peers_one_thread(words: Words) -> Iterator[str]:
+    yield _text(
+        "The same with one thread a call, so that servers have a core beside it",
+        f"({words['date'][:10]}, [peers-one-thread.md](tests/bench/results/peers-one-thread.md)):",
+    )
+    yield _ratios(words)
+
+
+def _ratios(words: Words) -> str:
+    workloads = words["workloads"].items()
+    return table(
+        ("", *SERVERS), [(name, *(_ratio(found, begin) for begin in SERVERS.values())) for name, found in workloads]
+    )
 
 
 def _ratio(found: Words, begin: str) -> str:
@@ -112,7 +126,14 @@ def _text(*parts: str) -> str:
     return textwrap.fill(" ".join(parts), WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
-TELLS = {"peers": _peers, "mixed-wide": _mixed, "layers": _layers, "start": _start, "gpu": _gpu}
+TELLS = {
+    "peers": _peers,
+    "peers-one-thread": _peers_one_thread,
+    "mixed-wide": _mixed,
+    "layers": _layers,
+    "start": _start,
+    "gpu": _gpu,
+}
 
 
 def main() -> int:

@@ -37,7 +37,7 @@ OURS, OTHERS = "#0b6e99", "#b8b8b8"
 def write_report(given: argparse.Namespace, results: Mapping[str, Any]) -> None:
     """Write ``given.out``, and beside it the same as tables and as a picture."""
     words = {
-        "command": COMMAND,
+        "command": COMMAND if given.threads > 1 else f"{COMMAND} ARGS='--threads {given.threads}'",
         "options": {name: str(value) for name, value in vars(given).items() if name not in LEFT_OUT},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
@@ -59,7 +59,8 @@ def _page(words: Mapping[str, Any]) -> Iterable[str]:
     machine, options = words["machine"], words["options"]
     yield f"# brood and others, {words['date'][:10]}"
     yield ""
-    yield f"{machine['cores']} cores ({machine['processor']}), ONNX Runtime with {options['threads']} threads in every"
+    threads = "one thread a call" if options["threads"] == "1" else f"{options['threads']} threads"
+    yield f"{machine['cores']} cores ({machine['processor']}), ONNX Runtime with {threads} in every"
     yield f"server; medians of {options['rounds']} rounds of {options['seconds']} s (slow workloads: up to three times"
     yield "as long); the load is on the same cores. Open: requests come at 0.4 of the bare session's rate, and at most"
     yield f"400 a second. `{words['command']}`."

@@ -1,7 +1,8 @@
-"""brood and every peer, interleaved and repeated: writes results/peers.json, .md and .png.
+"""brood and every peer, interleaved and repeated: writes results/peers.json, .md and .png (or peers-one-thread).
 
     make bench-peers ARGS=--make-environments     once: installs the others, makes graphs and stores
     make bench-peers                              about 25 minutes on a quiet machine
+    make bench-peers ARGS='--threads 1'           one thread a call: the other cores are left to the servers
     make bench-peers ARGS='--seconds 3'           about an hour
     make bench-peers ARGS='--only mosec,brood --workloads mlp'
 
@@ -45,18 +46,19 @@ def main() -> None:
     """Measure what is asked for, and write it down after every workload."""
     given = _given()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # an exception, so that the servers are ended too
-    kinds = [kind for kind in KINDS if kind.split("-")[0] in given.only.split(",")]
+    chosen = [kind for kind in KINDS if kind.split("-")[0] in given.only.split(",")]
+    kinds = [kind for kind in chosen if given.threads > 1 or not kind.endswith("-two")]  # those halve the threads
     prepare({"mosec", *(kind.split("-")[0] for kind in kinds)} - {"brood"}, given.make_environments)
     if given.make_environments:
         certify(given.threads)
         return
     parts = [part for part in given.workloads.split(",") if part]
-    chosen = [each for each in WORKLOADS if not parts or any(part in each.name for part in parts)]
-    print(f"about {estimate_s(chosen, kinds, given) / 60:.0f} minutes", flush=True)
+    workloads = [each for each in WORKLOADS if not parts or any(part in each.name for part in parts)]
+    print(f"about {estimate_s(workloads, kinds, given) / 60:.0f} minutes", flush=True)
     results: dict[str, Any] = {}
     began = time.monotonic()
     with Quick() as quick:
-        for group in _groups(chosen, given):
+        for group in _groups(workloads, given):
             _measure(group, kinds, given, quick, results)
     print(f"{(time.monotonic() - began) / 60:.1f} minutes", flush=True)
 
@@ -87,9 +89,12 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--warm-up-s", type=float, default=0.2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2, help="of ONNX Runtime, within one call")
-    parser.add_argument("--out", type=Path, default=HERE.parent / "results" / "peers.json")
+    parser.add_argument("--out", type=Path, help="the JSON; the table and the picture stand beside it")
     parser.add_argument("--make-environments", action="store_true", help=f"make what is kept in {KEPT}, and end")
-    return parser.parse_args()
+    given = parser.parse_args()
+    name = "peers" if given.threads > 1 else "peers-one-thread"
+    given.out = given.out or HERE.parent / "results" / f"{name}.json"
+    return given
 
 
 def prepare(names: set[str], install: bool) -> None:
