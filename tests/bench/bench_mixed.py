@@ -5,9 +5,11 @@ labels, one sample each. Four servers in turn, each with both cores for its grap
 by parameters; padded batches; and `@serve.batch` of Ray Serve (padded batches behind a deployment handle).
 
 - capacity: samples a second with 32 requests always outstanding;
-- latency: open-loop Poisson arrivals at 70 % of the best request-level capacity, the same arrivals for all.
+- latency: open-loop Poisson arrivals at 70 % (where all take 20 steps: half) of the best request-level capacity, the
+  same arrivals for all.
 
-Rounds are interleaved; medians are told. Run it from the root of the project, on a quiet machine:
+All four are there all the time, and are measured one after another in every round, in another order each time; told are
+medians of rounds, and of ratios within a round. Run it from the root of the project, on a quiet machine:
 PYTHONPATH=tests python tests/bench/bench_mixed.py [glyphs-diffusion|points-diffusion|wide]
 """
 
@@ -22,12 +24,13 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import uvloop
 
 from bench.request_level import Denoiser, RequestLevel
 from bench.wide import wide_zoo
@@ -44,11 +47,14 @@ from brood.store.wanted import wanted
 RESULTS = Path(__file__).parent / "results"
 CORES = len(os.sched_getaffinity(0))
 OUTSTANDING = 32
-CLOSED_S, OPEN_S, ROUNDS = 7.0, 15.0, 3
-SHARE = 0.7  # of the best request-level capacity
+CLOSED_S, CLOSED_ROUNDS = 7.0, 5
+OPEN_S, OPEN_ROUNDS = 6.0, 3
+SLOW, SLOW_ROUNDS = "serve_batch", 1  # far behind, and long in ending what came
+LOADS = {"half": 0.7, "mostly_short": 0.7, "equal": 0.5}  # of the best request-level capacity
 MIXES = {"half": {4: 0.5, 50: 0.5}, "mostly_short": {4: 0.9, 50: 0.1}, "equal": {20: 1.0}}
 SAMPLERS = {4: ("ddim", "dpmpp-2m"), 20: ("dpmpp-2m",), 50: ("ddim", "ddpm", "euler", "euler-ancestral")}
 GUIDANCE = (1.0, 2.0)
+BASELINES = ("keyed", "padded")
 NUMBERS = itertools.count()
 
 Make = Callable[[Generation], Awaitable[object]]
@@ -239,50 +245,60 @@ def summary(values: Sequence[float]) -> dict[str, float]:
 
 
 async def measure(bench: Bench) -> dict[str, Any]:
-    result: dict[str, Any] = {"capacity": {mix: {} for mix in MIXES}, "latency_ms": {mix: {} for mix in MIXES}}
-    for number in range(ROUNDS):
-        for name, server in bench.servers().items():
-            async with server() as make:
-                await asyncio.gather(*[make(bench.requests("equal", 99).next()) for _ in range(8)])
-                for mix in MIXES:
-                    found = await capacity(make, bench.requests(mix, number))
-                    result["capacity"][mix].setdefault(name, []).append(round(found, 2))
-                    print(mix, name, f"{found:.1f}/s", flush=True)
-    best = {
-        mix: max(statistics.median(rates[name]) for name in ("keyed", "padded"))
-        for mix, rates in result["capacity"].items()
-    }
-    loads = {"half": SHARE, "mostly_short": SHARE, "equal": 0.5}
-    for name, server in bench.servers().items():
-        async with server() as make:
+    """All rounds."""
+    rates: dict[str, dict[str, list[float]]] = {mix: {} for mix in MIXES}
+    waits: dict[str, dict[str, dict[str, list[float]]]] = {mix: {} for mix in MIXES}
+    async with contextlib.AsyncExitStack() as stack:
+        makes = {name: await stack.enter_async_context(server()) for name, server in bench.servers().items()}
+        for make in makes.values():
             await asyncio.gather(*[make(bench.requests("equal", 99).next()) for _ in range(8)])
-            for mix, load in loads.items():
-                taken = await latencies(make, bench.requests(mix, 7), load * best[mix], 11)
-                told = {steps: summary(taken[steps]) for steps in sorted(taken, key=int)}
-                result["latency_ms"][mix][name] = {"rate": round(load * best[mix], 2), **told}
-                print(
-                    mix,
-                    name,
-                    {steps: {k: round(v, 1) for k, v in each.items()} for steps, each in told.items()},
-                    flush=True,
-                )
-    return result
+        for number, mix, name in turns(list(makes), CLOSED_ROUNDS):
+            found = await capacity(makes[name], bench.requests(mix, number))
+            rates[mix].setdefault(name, []).append(round(found, 2))
+            print(mix, name, f"{found:.1f}/s", flush=True)
+        loads = {
+            mix: share * max(statistics.median(rates[mix][name]) for name in BASELINES) for mix, share in LOADS.items()
+        }
+        for number, mix, name in turns(list(makes), OPEN_ROUNDS):
+            taken = await latencies(makes[name], bench.requests(mix, number), loads[mix], number)
+            for steps, values in taken.items():
+                waits[mix].setdefault(name, {}).setdefault(steps, []).extend(values)
+            print(
+                mix, name, {steps: f"{statistics.mean(values):.1f} ms" for steps, values in taken.items()}, flush=True
+            )
+    told = {
+        mix: {name: {steps: summary(found[steps]) for steps in sorted(found, key=int)} for name, found in each.items()}
+        for mix, each in waits.items()
+    }
+    return {"capacity": rates, "rates": {mix: round(rate, 2) for mix, rate in loads.items()}, "latency_ms": told}
+
+
+def turns(names: Sequence[str], rounds: int) -> Iterator[tuple[int, str, str]]:
+    """Round, mix and server, one after another."""
+    for number in range(rounds):
+        order = [*names[number % len(names) :], *names[: number % len(names)]]
+        for mix in MIXES:
+            yield from ((number, mix, name) for name in order if name != SLOW or number < SLOW_ROUNDS)
 
 
 def ratios(result: dict[str, Any]) -> dict[str, Any]:
     """brood against the better of the two baselines in this process."""
     told: dict[str, Any] = {}
     for mix, rates in result["capacity"].items():
-        medians = {name: statistics.median(found) for name, found in rates.items()}
-        others = max(medians["keyed"], medians["padded"])
-        told[f"capacity_{mix}"] = round(medians["brood"] / others, 2)
-        told[f"capacity_{mix}_to_serve_batch"] = round(medians["brood"] / medians["serve_batch"], 2)
+        other = max(BASELINES, key=lambda name: statistics.median(rates[name]))
+        told[f"capacity_{mix}"] = round(ratio(rates["brood"], rates[other]), 2)
+        told[f"capacity_{mix}_to_{SLOW}"] = round(ratio(rates["brood"], rates[SLOW]), 2)
     for mix, found in result["latency_ms"].items():
-        steps = min((key for key in found["brood"] if key != "rate"), key=int)
+        steps = min(found["brood"], key=int)
         for statistic in ("mean", "p95"):
-            better = min(found[name][steps][statistic] for name in ("keyed", "padded"))
+            better = min(found[name][steps][statistic] for name in BASELINES)
             told[f"latency_{mix}_{steps}_steps_{statistic}"] = round(better / found["brood"][steps][statistic], 2)
     return told
+
+
+def ratio(ours: Sequence[float], others: Sequence[float]) -> float:
+    """Median of the rounds' ratios."""
+    return statistics.median(one / other for one, other in zip(ours, others, strict=False))
 
 
 def main() -> None:
@@ -292,7 +308,7 @@ def main() -> None:
 
     ray.init(include_dashboard=False, log_to_driver=False, num_cpus=CORES)
     try:
-        found = asyncio.run(measure(bench))
+        found = uvloop.run(measure(bench))  # as a server has it
     finally:
         from ray import serve
 

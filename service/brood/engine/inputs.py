@@ -88,9 +88,13 @@ def _heard(row: Row, source: FromNoise, first: int, steps: int) -> tuple[int, np
     scale = source.noise.scale
     if scale is None:
         return steps, None
-    heard: np.ndarray = row.job.schedule.columns[scale][first : first + steps] != 0
-    places = heard.nonzero()[0]
-    return (int(places[-1]) + 1 if len(places) else 0), (None if len(places) == steps else heard)
+    heard = row.job.schedule.heard(scale)
+    if first + steps <= heard.first_silent:
+        return steps, None
+    here: np.ndarray = heard.steps[first : first + steps]
+    if first >= heard.last:
+        return 0, here
+    return int(here.nonzero()[0][-1]) + 1 if here.any() else 0, here
 
 
 def _lacking_state(row: Row) -> list[Lack]:
@@ -103,16 +107,17 @@ def _lacking_state(row: Row) -> list[Lack]:
 
 
 def draw(lacks: Iterable[Lack]) -> None:
-    """Draw what lacks, all of one distribution and size together."""
-    together: dict[tuple[str, int], list[Lack]] = {}
+    """Draw what lacks, all of one distribution together."""
+    together: dict[str, list[Lack]] = {}
     for lack in lacks:
-        together.setdefault((lack.noise.distribution, lack.count), []).append(lack)
-    for (distribution, _), group in together.items():
-        numbers = TRANSFORMS[distribution](np.concatenate([_raw(lack) for lack in group]))
+        together.setdefault(lack.noise.distribution, []).append(lack)
+    for distribution, group in together.items():
+        numbers = TRANSFORMS[distribution](np.concatenate([_raw(lack).reshape(-1) for lack in group]))
         start = 0
         for lack in group:
-            _give(lack, numbers[start : start + lack.steps])
-            start += lack.steps
+            end = start + lack.steps * lack.count
+            _give(lack, numbers[start:end].reshape(lack.steps, lack.count))
+            start = end
 
 
 def _raw(lack: Lack) -> np.ndarray:
@@ -235,7 +240,7 @@ def _drawn(rows: Sequence[Row], feed: Feed, source: FromNoise, bucket: int, ahea
         if until:
             flat[:until, place] = row.noise[row.stage, feed.name].span(first, until)
         if heard is not None:
-            flat[~heard, place] = 0
+            flat[~heard if until else slice(None), place] = 0
     flat[:, len(rows) :] = flat[:, :1]
     return flat.reshape(steps, bucket, *feed.shape)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,15 @@ MOST_STEPS = 100_000
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """In which steps noise that is multiplied by a column of a schedule is heard: where that is not 0."""
+
+    steps: np.ndarray  # [K] bool
+    first_silent: int  # all before this one are heard; K if all are
+    last: int  # none from this one on is heard; 0 if none is
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """Per-step numbers of one row."""
@@ -23,6 +32,15 @@ class Schedule:
     steps: int  # K ≥ 1
     columns: Mapping[str, np.ndarray]  # name → [K, *shape]; make_schedule gives arrays that cannot be written to
     init: tuple[float, float] = (0.0, 1.0)  # a state of init "mix" begins with init[0]·input + init[1]·noise
+    _heard: dict[str, Heard] = field(default_factory=dict, repr=False, compare=False)
+
+    def heard(self, column: str) -> Heard:
+        """Of noise that is multiplied by this column, [K] numbers; found once."""
+        if column not in self._heard:
+            steps = self.columns[column] != 0
+            last = int(steps.nonzero()[0][-1]) + 1 if steps.any() else 0
+            self._heard[column] = Heard(steps, len(steps) if steps.all() else int(steps.argmin()), last)
+        return self._heard[column]
 
 
 @dataclass(frozen=True, slots=True)
