@@ -61,6 +61,9 @@ def lacking(row: Row, ahead: int = 0, steps: int = 1) -> list[Lack]:
     found = _lacking_state(row) if not ahead and job.program.operation.state and row.fresh else []
     behind, reach = min(first + steps, leg.calls), leg.run(first) + first
     for draw in leg.call(first).draws:
+        scale = draw.source.noise.scale
+        if scale is not None and first >= job.schedule.heard(scale).last:
+            continue  # silent to the end
         held, begin = row.noise.get((row.stage, draw.feed)), first
         if held is not None and held.first_step <= first < held.end:
             begin = held.end
@@ -231,16 +234,16 @@ def _scheduled(rows: Sequence[Row], feed: Feed, name: str, bucket: int, ahead: i
 
 def _drawn(rows: Sequence[Row], feed: Feed, source: FromNoise, bucket: int, ahead: int, steps: int) -> np.ndarray:
     """The noise of all rows, [steps, bucket, *shape]; zeros where it is silent."""
-    flat = np.empty((steps, bucket, prod(feed.shape)), feed.dtype)
     all_heard, (until, heard) = source.noise.scale is None, (steps, None)
+    flat = (np.empty if all_heard else np.zeros)((steps, bucket, prod(feed.shape)), feed.dtype)
     for place, row in enumerate(rows):
         first = row.step + ahead
         if not all_heard:
             until, heard = _heard(row, source, first, steps)
         if until:
             flat[:until, place] = row.noise[row.stage, feed.name].span(first, until)
-        if heard is not None:
-            flat[~heard if until else slice(None), place] = 0
+            if heard is not None:
+                flat[~heard, place] = 0
     flat[:, len(rows) :] = flat[:, :1]
     return flat.reshape(steps, bucket, *feed.shape)
 

@@ -209,9 +209,14 @@ class Scheduler:
             self.deadlines.served(costs.device_s(graph, bucket), hurried * costs.row_s(graph))
         steps = 1 if others else run_length(queue, rows, bucket, self.deadlines)
         until = min(self.deadlines.risk_at, math.inf if self.wake_at is None else self.wake_at)
-        left = queue.cap - sum(row.run > steps for row in rows)  # by the others, they may leave or go to another group
-        soon = queue.soon(left) if left > 0 and self._lanes == 1 else ()  # another lane might begin them meanwhile
+        soon = self._soon(queue, rows, steps)
         return StepPlan(queue.model, queue.group, bucket, rows, (), strict, soon, steps, until)
+
+    def _soon(self, queue: GroupQueue, rows: Sequence[Row], steps: int) -> Sequence[Row]:
+        """Who will probably begin after a call of these rows; if there are other lanes, one of those may begin them."""
+        if self._lanes > 1 or not any(waiting.rows for waiting in queue.waiting.values()):
+            return ()
+        return queue.soon(max(0, queue.cap - sum(row.run > steps for row in rows)))
 
     def _compose(self, queue: GroupQueue, places: int, call_s: float, now: float) -> list[Row]:
         """Who has the places of a call, and pays for them."""
