@@ -8,8 +8,9 @@ by parameters; padded batches; and `@serve.batch` of Ray Serve (padded batches b
 - latency: open-loop Poisson arrivals at 70 % (where all take 20 steps: half) of the best request-level capacity, the
   same arrivals for all.
 
-All four are there all the time, and are measured one after another in every round, in another order each time; told are
-medians of rounds, and of ratios within a round. Run it from the root of the project, on a quiet machine:
+The three in this process are there all the time, and are measured one after another in every round, in another order
+each time; told are medians of rounds, and of ratios within a round. Ray Serve comes behind them, alone: its processes
+take some of the cores also when they are idle. Run it from the root of the project, on a quiet machine:
 PYTHONPATH=tests python tests/bench/bench_mixed.py [glyphs-diffusion|points-diffusion|wide]
 """
 
@@ -24,7 +25,8 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,14 +49,13 @@ from brood.store.wanted import wanted
 RESULTS = Path(__file__).parent / "results"
 CORES = len(os.sched_getaffinity(0))
 OUTSTANDING = 32
-CLOSED_S, CLOSED_ROUNDS = 7.0, 5
-OPEN_S, OPEN_ROUNDS = 6.0, 3
-SLOW, SLOW_ROUNDS = "serve_batch", 1  # far behind, and long in ending what came
+CLOSED_S, OPEN_S, ROUNDS = 7.0, 6.0, 4
+HERE, RAY = ("brood", "keyed", "padded"), "serve_batch"
 LOADS = {"half": 0.7, "mostly_short": 0.7, "equal": 0.5}  # of the best request-level capacity
 MIXES = {"half": {4: 0.5, 50: 0.5}, "mostly_short": {4: 0.9, 50: 0.1}, "equal": {20: 1.0}}
 SAMPLERS = {4: ("ddim", "dpmpp-2m"), 20: ("dpmpp-2m",), 50: ("ddim", "ddpm", "euler", "euler-ancestral")}
 GUIDANCE = (1.0, 2.0)
-BASELINES = ("keyed", "padded")
+BASELINES = HERE[1:]
 NUMBERS = itertools.count()
 
 Make = Callable[[Generation], Awaitable[object]]
@@ -244,71 +245,76 @@ def summary(values: Sequence[float]) -> dict[str, float]:
     return {"n": len(values), "mean": float(np.mean(values)), "p50": float(p50), "p95": float(p95), "p99": float(p99)}
 
 
-async def measure(bench: Bench) -> dict[str, Any]:
-    """All rounds."""
-    rates: dict[str, dict[str, list[float]]] = {mix: {} for mix in MIXES}
-    waits: dict[str, dict[str, dict[str, list[float]]]] = {mix: {} for mix in MIXES}
-    async with contextlib.AsyncExitStack() as stack:
-        makes = {name: await stack.enter_async_context(server()) for name, server in bench.servers().items()}
-        for make in makes.values():
-            await asyncio.gather(*[make(bench.requests("equal", 99).next()) for _ in range(8)])
-        for number, mix, name in turns(list(makes), CLOSED_ROUNDS):
-            found = await capacity(makes[name], bench.requests(mix, number))
-            rates[mix].setdefault(name, []).append(round(found, 2))
-            print(mix, name, f"{found:.1f}/s", flush=True)
-        loads = {
-            mix: share * max(statistics.median(rates[mix][name]) for name in BASELINES) for mix, share in LOADS.items()
+@dataclass
+class Found:
+    """What was measured: mix → server → …"""
+
+    capacity: dict[str, dict[str, list[float]]]  # samples a second, by round
+    milliseconds: dict[str, dict[str, dict[str, list[float]]]]  # steps → of each request
+
+    async def measure(
+        self, bench: Bench, names: Sequence[str], rounds: int, loads: Callable[[], Mapping[str, float]]
+    ) -> None:
+        """Some servers in turn: first capacities, then latencies at so many requests a second."""
+        async with contextlib.AsyncExitStack() as stack:
+            makes = {name: await stack.enter_async_context(bench.servers()[name]()) for name in names}
+            for make in makes.values():
+                await asyncio.gather(*[make(bench.requests("equal", 99).next()) for _ in range(8)])
+            for number, mix, name in turns(names, rounds):
+                made = await capacity(makes[name], bench.requests(mix, number))
+                self.capacity.setdefault(mix, {}).setdefault(name, []).append(round(made, 2))
+                print(mix, name, f"{made:.1f}/s", flush=True)
+            rates = loads()
+            for number, mix, name in turns(names, rounds):
+                taken = await latencies(makes[name], bench.requests(mix, number), rates[mix], number)
+                for steps, values in taken.items():
+                    self.milliseconds.setdefault(mix, {}).setdefault(name, {}).setdefault(steps, []).extend(values)
+                means = {steps: f"{statistics.mean(values):.1f} ms" for steps, values in taken.items()}
+                print(mix, name, means, flush=True)
+
+    def loads(self) -> dict[str, float]:
+        """Mix → requests a second."""
+        return {
+            mix: share * max(statistics.median(self.capacity[mix][name]) for name in BASELINES)
+            for mix, share in LOADS.items()
         }
-        for number, mix, name in turns(list(makes), OPEN_ROUNDS):
-            taken = await latencies(makes[name], bench.requests(mix, number), loads[mix], number)
-            for steps, values in taken.items():
-                waits[mix].setdefault(name, {}).setdefault(steps, []).extend(values)
-            print(
-                mix, name, {steps: f"{statistics.mean(values):.1f} ms" for steps, values in taken.items()}, flush=True
-            )
-    told = {
-        mix: {name: {steps: summary(found[steps]) for steps in sorted(found, key=int)} for name, found in each.items()}
-        for mix, each in waits.items()
-    }
-    return {"capacity": rates, "rates": {mix: round(rate, 2) for mix, rate in loads.items()}, "latency_ms": told}
 
 
 def turns(names: Sequence[str], rounds: int) -> Iterator[tuple[int, str, str]]:
     """Round, mix and server, one after another."""
     for number in range(rounds):
         order = [*names[number % len(names) :], *names[: number % len(names)]]
-        for mix in MIXES:
-            yield from ((number, mix, name) for name in order if name != SLOW or number < SLOW_ROUNDS)
+        yield from ((number, mix, name) for mix in MIXES for name in order)
 
 
-def ratios(result: dict[str, Any]) -> dict[str, Any]:
+def ratios(found: Found) -> dict[str, Any]:
     """brood against the better of the two baselines in this process."""
     told: dict[str, Any] = {}
-    for mix, rates in result["capacity"].items():
-        other = max(BASELINES, key=lambda name: statistics.median(rates[name]))
-        told[f"capacity_{mix}"] = round(ratio(rates["brood"], rates[other]), 2)
-        told[f"capacity_{mix}_to_{SLOW}"] = round(ratio(rates["brood"], rates[SLOW]), 2)
-    for mix, found in result["latency_ms"].items():
-        steps = min(found["brood"], key=int)
+    for mix, rates in found.capacity.items():
+        medians = {name: statistics.median(each) for name, each in rates.items()}
+        other = max(BASELINES, key=lambda name: medians[name])
+        paired = [ours / theirs for ours, theirs in zip(rates["brood"], rates[other], strict=True)]
+        told[f"capacity_{mix}"] = round(statistics.median(paired), 2)
+        told[f"capacity_{mix}_to_{RAY}"] = round(medians["brood"] / medians[RAY], 2)
+    for mix, each in found.milliseconds.items():
+        steps = min(each["brood"], key=int)
+        told_of = {name: summary(each[name][steps]) for name in HERE}
         for statistic in ("mean", "p95"):
-            better = min(found[name][steps][statistic] for name in BASELINES)
-            told[f"latency_{mix}_{steps}_steps_{statistic}"] = round(better / found["brood"][steps][statistic], 2)
+            better = min(told_of[name][statistic] for name in BASELINES)
+            told[f"latency_{mix}_{steps}_steps_{statistic}"] = round(better / told_of["brood"][statistic], 2)
     return told
-
-
-def ratio(ours: Sequence[float], others: Sequence[float]) -> float:
-    """Median of the rounds' ratios."""
-    return statistics.median(one / other for one, other in zip(ours, others, strict=False))
 
 
 def main() -> None:
     model = sys.argv[1] if len(sys.argv) > 1 else "glyphs-diffusion"
-    bench = Bench(model, wide_zoo() if model == "wide" else zoo_root())
+    bench, found = Bench(model, wide_zoo() if model == "wide" else zoo_root()), Found({}, {})
+    uvloop.run(found.measure(bench, HERE, ROUNDS, found.loads))  # as a server has it
+    loads = found.loads()
     import ray
 
     ray.init(include_dashboard=False, log_to_driver=False, num_cpus=CORES)
     try:
-        found = uvloop.run(measure(bench))  # as a server has it
+        uvloop.run(found.measure(bench, [RAY], 1, lambda: loads))
     finally:
         from ray import serve
 
@@ -318,7 +324,14 @@ def main() -> None:
         "command": f"PYTHONPATH=tests python tests/bench/bench_mixed.py {model}",
         "machine": {"cores": CORES, "system": platform.system(), "architecture": platform.machine()},
         "ratios": ratios(found),
-        **found,
+        "capacity": found.capacity,
+        "requests_per_s": {mix: round(rate, 2) for mix, rate in loads.items()},
+        "latency_ms": {
+            mix: {
+                name: {steps: summary(taken[steps]) for steps in sorted(taken, key=int)} for name, taken in each.items()
+            }
+            for mix, each in found.milliseconds.items()
+        },
     }
     (RESULTS / f"mixed-{model}.json").write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result["ratios"], indent=2))
