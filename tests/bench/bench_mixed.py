@@ -5,8 +5,8 @@ labels, one sample each. Four servers in turn, each with both cores for its grap
 by parameters; padded batches; and `@serve.batch` of Ray Serve (padded batches behind a deployment handle).
 
 - capacity: samples a second with 32 requests always outstanding;
-- latency: open-loop Poisson arrivals at 70 % (where all take 20 steps: half) of the best request-level capacity, the
-  same arrivals for all.
+- latency: open-loop Poisson arrivals at 70 % (where all take 20 steps: 40, 50 and 60 %) of the best request-level
+  capacity, the same arrivals for all.
 
 The three in this process are there all the time, and are measured one after another in every round, in another order
 each time; told are medians of rounds, and of ratios within a round. Ray Serve comes behind them, alone: its processes
@@ -25,7 +25,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -51,7 +51,13 @@ CORES = len(os.sched_getaffinity(0))
 OUTSTANDING = 32
 CLOSED_S, OPEN_S, ROUNDS = 7.0, 6.0, 4
 HERE, RAY = ("brood", "keyed", "padded"), "serve_batch"
-LOADS = {"half": 0.7, "mostly_short": 0.7, "equal": 0.5}  # of the best request-level capacity
+LOADS = {  # name → mix, and share of the best request-level capacity
+    "half": ("half", 0.7),
+    "mostly_short": ("mostly_short", 0.7),
+    "equal_at_40": ("equal", 0.4),
+    "equal_at_50": ("equal", 0.5),
+    "equal_at_60": ("equal", 0.6),
+}
 MIXES = {"half": {4: 0.5, 50: 0.5}, "mostly_short": {4: 0.9, 50: 0.1}, "equal": {20: 1.0}}
 SAMPLERS = {4: ("ddim", "dpmpp-2m"), 20: ("dpmpp-2m",), 50: ("ddim", "ddpm", "euler", "euler-ancestral")}
 GUIDANCE = (1.0, 2.0)
@@ -247,10 +253,10 @@ def summary(values: Sequence[float]) -> dict[str, float]:
 
 @dataclass
 class Found:
-    """What was measured: mix → server → …"""
+    """What was measured."""
 
-    capacity: dict[str, dict[str, list[float]]]  # samples a second, by round
-    milliseconds: dict[str, dict[str, dict[str, list[float]]]]  # steps → of each request
+    capacity: dict[str, dict[str, list[float]]]  # mix → server → samples a second, by round
+    milliseconds: dict[str, dict[str, dict[str, list[float]]]]  # load → server → steps → of each request
 
     async def measure(
         self, bench: Bench, names: Sequence[str], rounds: int, loads: Callable[[], Mapping[str, float]]
@@ -260,31 +266,32 @@ class Found:
             makes = {name: await stack.enter_async_context(bench.servers()[name]()) for name in names}
             for make in makes.values():
                 await asyncio.gather(*[make(bench.requests("equal", 99).next()) for _ in range(8)])
-            for number, mix, name in turns(names, rounds):
+            for number, mix, name in turns(MIXES, names, rounds):
                 made = await capacity(makes[name], bench.requests(mix, number))
                 self.capacity.setdefault(mix, {}).setdefault(name, []).append(round(made, 2))
                 print(mix, name, f"{made:.1f}/s", flush=True)
             rates = loads()
-            for number, mix, name in turns(names, rounds):
-                taken = await latencies(makes[name], bench.requests(mix, number), rates[mix], number)
+            for number, load, name in turns(LOADS, names, rounds):
+                requests = bench.requests(LOADS[load][0], number)
+                taken = await latencies(makes[name], requests, rates[load], number)
                 for steps, values in taken.items():
-                    self.milliseconds.setdefault(mix, {}).setdefault(name, {}).setdefault(steps, []).extend(values)
+                    self.milliseconds.setdefault(load, {}).setdefault(name, {}).setdefault(steps, []).extend(values)
                 means = {steps: f"{statistics.mean(values):.1f} ms" for steps, values in taken.items()}
-                print(mix, name, means, flush=True)
+                print(load, name, means, flush=True)
 
     def loads(self) -> dict[str, float]:
-        """Mix → requests a second."""
+        """Load → requests a second."""
         return {
-            mix: share * max(statistics.median(self.capacity[mix][name]) for name in BASELINES)
-            for mix, share in LOADS.items()
+            load: share * max(statistics.median(self.capacity[mix][name]) for name in BASELINES)
+            for load, (mix, share) in LOADS.items()
         }
 
 
-def turns(names: Sequence[str], rounds: int) -> Iterator[tuple[int, str, str]]:
-    """Round, mix and server, one after another."""
+def turns(kinds: Iterable[str], names: Sequence[str], rounds: int) -> Iterator[tuple[int, str, str]]:
+    """Round, kind of load and server, one after another."""
     for number in range(rounds):
         order = [*names[number % len(names) :], *names[: number % len(names)]]
-        yield from ((number, mix, name) for mix in MIXES for name in order)
+        yield from ((number, kind, name) for kind in kinds for name in order)
 
 
 def ratios(found: Found) -> dict[str, Any]:
@@ -296,12 +303,12 @@ def ratios(found: Found) -> dict[str, Any]:
         paired = [ours / theirs for ours, theirs in zip(rates["brood"], rates[other], strict=True)]
         told[f"capacity_{mix}"] = round(statistics.median(paired), 2)
         told[f"capacity_{mix}_to_{RAY}"] = round(medians["brood"] / medians[RAY], 2)
-    for mix, each in found.milliseconds.items():
+    for load, each in found.milliseconds.items():
         steps = min(each["brood"], key=int)
         told_of = {name: summary(each[name][steps]) for name in HERE}
         for statistic in ("mean", "p95"):
             better = min(told_of[name][statistic] for name in BASELINES)
-            told[f"latency_{mix}_{steps}_steps_{statistic}"] = round(better / told_of["brood"][statistic], 2)
+            told[f"latency_{load}_{steps}_steps_{statistic}"] = round(better / told_of["brood"][statistic], 2)
     return told
 
 
@@ -325,7 +332,7 @@ def main() -> None:
         "machine": {"cores": CORES, "system": platform.system(), "architecture": platform.machine()},
         "ratios": ratios(found),
         "capacity": found.capacity,
-        "requests_per_s": {mix: round(rate, 2) for mix, rate in loads.items()},
+        "requests_per_s": {load: round(rate, 2) for load, rate in loads.items()},
         "latency_ms": {
             mix: {
                 name: {steps: summary(taken[steps]) for steps in sorted(taken, key=int)} for name, taken in each.items()
