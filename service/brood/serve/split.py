@@ -136,14 +136,15 @@ class Split:
         return self._front.useful and not self._borrowed()
 
     def _borrowed(self) -> bool:
-        """Whether all that is ready is so at workers that were started with other settings."""
+        """Whether all that is ready is so at workers of other settings, or at some that have not been heard yet."""
         places = {} if self._view is None else self._view.workers
+        heard = {key: worker.status for key, worker in self._backend.workers().items() if worker.status is not None}
         editions = {
             places[key].edition if key in places else ""
-            for key, worker in self._backend.workers().items()
-            if worker.status is not None and any(model.state == "ready" for model in worker.status.models)
+            for key, status in heard.items()
+            if any(model.state == "ready" for model in status.models)
         }
-        return bool(editions) and self._edition not in editions
+        return self._edition not in editions and (bool(editions) or not places.keys() <= heard.keys())
 
     def status(self) -> NodeStatus:
         """What is there."""

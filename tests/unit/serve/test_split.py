@@ -251,3 +251,22 @@ async def test_an_ingress_with_other_settings_takes_over_when_workers_have_them_
     town.http = httpx.AsyncClient(base_url=f"http://{HOST}:{ports['http_port']}", timeout=20)
     assert (await town.generate("once", n=11)).status_code == 200
     await town.close()
+
+
+async def test_an_ingress_is_of_no_use_before_it_has_heard_a_worker(tmp_path: Path) -> None:
+    """What a model looks like it knows from the directory: that one is expected does not say at whose settings."""
+    once_bundle(tmp_path)
+    ports = find_ports(HOST, {"http_port": 0, "grpc_port": 0})
+    settings = Settings(models=tmp_path, topology="split", threads=1).model_copy(update=dict(ports))
+    town = Town(settings, shared=True)
+    await town.split.start()
+    await town.add("old", settings.groups[0])
+    await town.ready()
+    view = town.directory._register.view()
+    other = town.ingress(settings.model_copy(update={"max_n": 20}), CollectorRegistry(), shared=True)
+    await other._take(view)
+    assert [worker.status for worker in other._backend.workers().values()] == [None]
+    assert (other.status().models[0].state, other.useful) == ("ready", False)
+    await other._backend.stop()
+    other._front.close()
+    await town.close()
