@@ -70,10 +70,14 @@ def _peers_one_thread(words: Words) -> Iterator[str]:
 
 
 def _ratios(words: Words) -> str:
-    workloads = words["workloads"].items()
-    return table(
-        ("", *SERVERS), [(name, *(_ratio(found, begin) for begin in SERVERS.values())) for name, found in workloads]
-    )
+    """A line for each workload, a column for each server that was measured."""
+    workloads = words["workloads"]
+    told = {
+        server: cells
+        for server, begin in SERVERS.items()
+        if any(cells := [_ratio(found, begin) for found in workloads.values()])
+    }
+    return table(("", *told), [*zip(workloads, *told.values(), strict=True)])
 
 
 def _ratio(found: Words, begin: str) -> str:
