@@ -334,10 +334,10 @@ def main() -> None:
         "capacity": found.capacity,
         "requests_per_s": {load: round(rate, 2) for load, rate in loads.items()},
         "latency_ms": {
-            mix: {
+            load: {
                 name: {steps: summary(taken[steps]) for steps in sorted(taken, key=int)} for name, taken in each.items()
             }
-            for mix, each in found.milliseconds.items()
+            for load, each in found.milliseconds.items()
         },
     }
     (RESULTS / f"mixed-{model}.json").write_text(json.dumps(result, indent=2) + "\n")

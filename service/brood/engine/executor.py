@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from brood.engine.ahead import Ahead
-from brood.engine.inputs import HostInputs, Inputs, draw, initial_state, lacking, padded
+from brood.engine.inputs import HostInputs, Inputs, initial_state, lacking, padded
 from brood.engine.model import EngineModel
 from brood.engine.plan import Shot, StepPlan, StepReport
 from brood.engine.rows import Row
@@ -90,9 +90,7 @@ class Executor:
         results = dict[str, np.ndarray]()
         try:
             self._finish_drawing()
-            fresh = [row for row in rows if row.fresh]
-            draw(lack for row in fresh for lack in lacking(row))  # first states and the first step's noise together
-            _write_fresh(model, fresh)
+            _write_fresh(model, [row for row in rows if row.fresh])
             slots = [row.slot for row in rows]
             for inputs in self._inputs(plan, rows, bucket, steps):
                 self._on_call()

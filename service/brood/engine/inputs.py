@@ -265,7 +265,7 @@ def _mixed(rows: Sequence[Row], feeds: Sequence[Feed], bucket: int, ahead: int, 
 
 def initial_state(rows: Sequence[Row], program: Program) -> Mapping[str, Sequence[np.ndarray]]:
     """What a fresh row's state begins with: state name → one array per row. All rows are of one program."""
-    draw(lack for row in rows for lack in _lacking_state(row))
+    draw(lack for row in rows for lack in lacking(row))  # with the first step's noise, so that both are one draw
     return {name: [_initial(row, name, spec) for row in rows] for name, spec in program.operation.state.items()}
 
 
