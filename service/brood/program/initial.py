@@ -20,9 +20,9 @@ def mixed(schedule: Schedule, noise: np.ndarray, given: np.ndarray | None) -> np
         noise: float32 of any shape.
         given: of the same shape, or None.
     """
-    i0, i1 = (np.float32(number) for number in schedule.init)
-    drawn: np.ndarray = i1 * noise
-    return drawn if given is None else i0 * given.astype(np.float32) + drawn
+    i0, i1 = schedule.init
+    drawn = noise if i1 == 1 else np.float32(i1) * noise
+    return drawn if given is None else np.float32(i0) * given.astype(np.float32) + drawn
 
 
 def frame(index: int, params: Mapping[str, Scalar]) -> np.ndarray:

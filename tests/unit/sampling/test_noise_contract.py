@@ -136,7 +136,7 @@ def test_coefficients_of_the_document() -> None:
         normal_module.TAIL_NUMERATOR,
         normal_module.TAIL_DENOMINATOR,
     )
-    assert [list(map(float, row)) for row in in_code] == [CENTRAL_N, CENTRAL_D, TAIL_N, TAIL_D]
+    assert [list(polynomial.coefficients) for polynomial in in_code] == [CENTRAL_N, CENTRAL_D, TAIL_N, TAIL_D]
 
 
 def test_numbers_equal_the_second_implementation_bit_for_bit() -> None:
@@ -146,6 +146,16 @@ def test_numbers_equal_the_second_implementation_bit_for_bit() -> None:
     words = np.concatenate([raw, np.where(raw & np.uint64(1), deep, ~deep)])
     assert hex_of(normal(words)) == [float32_bits(reference_normal(word)) for word in words.tolist()]
     assert hex_of(uniform(words)) == [float32_bits(reference_uniform(word)) for word in words.tolist()]
+
+
+def test_few_numbers_are_those_of_many() -> None:
+    raw = NoiseStream(seed=12, stream=2, index=3, count=4_000).raw()[0]
+    words = np.where(raw & np.uint64(1), raw >> np.arange(raw.size, dtype=np.uint64) % np.uint64(52), ~raw)
+    many = hex_of(normal(words))
+    for size in (1, 3, normal_module.FEW, normal_module.FEW + 1):
+        pieces = [words[start : start + size] for start in range(0, words.size, size)]
+        assert [number for piece in pieces for number in hex_of(normal(piece))] == many
+    assert normal(words[:6].reshape(2, 3)[:, :2]).shape == (2, 2)
 
 
 DIGEST_PROGRAM = """
