@@ -14,6 +14,7 @@ such a trial says of the shape is believed sooner.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -49,8 +50,10 @@ class _Graph:
     row_s: float = 0.0  # of a lane
     calls: dict[int, int] = field(default_factory=lambda: defaultdict(int))  # bucket → how many were made
     full: int = 0  # calls at the cap since a larger bucket was tried
+    buckets: list[int] = field(init=False)  # ascending
 
     def __post_init__(self) -> None:
+        self.buckets = list(self.shape)
         self.refresh()
 
     def rate(self, bucket: int) -> float:
@@ -123,18 +126,19 @@ class CostModel:
         Args:
             allowed: only these buckets; None: all.
         """
-        costs = self._graphs[graph].shape
-        if allowed is None and rows in costs:
+        costs, buckets = self._graphs[graph].shape, self._graphs[graph].buckets
+        if allowed is not None:
+            buckets = [bucket for bucket in buckets if bucket in allowed]
+        place = bisect_left(buckets, rows)
+        larger, smaller = buckets[min(place, len(buckets) - 1)], buckets[max(place - 1, 0)]
+        if larger == rows:
             return rows
-        buckets = [bucket for bucket in costs if allowed is None or bucket in allowed]
-        smaller = max((bucket for bucket in buckets if bucket <= rows), default=buckets[0])
-        larger = min((bucket for bucket in buckets if bucket >= rows), default=smaller)
-        return max(larger, smaller, key=lambda bucket: min(bucket, rows) / costs[bucket])
+        return smaller if min(smaller, rows) / costs[smaller] > min(larger, rows) / costs[larger] else larger
 
     def smallest_bucket(self, graph: str, rows: int, allowed: Collection[int] | None = None) -> int:
         """The smallest bucket that holds so many rows."""
-        found = self._graphs[graph].shape
-        return min(bucket for bucket in found if bucket >= rows and (allowed is None or bucket in allowed))
+        buckets = self._graphs[graph].buckets
+        return next(bucket for bucket in buckets if bucket >= rows and (allowed is None or bucket in allowed))
 
     def observe(self, graph: str, bucket: int, seconds: float) -> float:
         """Learn from a call; returns its error, |observed / predicted − 1|."""

@@ -30,6 +30,8 @@ from brood.protocol.errors import BroodError, Internal, RowFailed, RuntimeFailed
 
 log = logging.getLogger(__name__)
 
+Values = dict[str, np.ndarray]  # of one row
+
 LONG_S = 0.0003  # graph calls that take so long leave another thread time to draw noise
 BLOCK_BYTES = 2**20  # that inputs made for several calls take at most
 FIRST_CALLS, FIRST_BYTES = 8, 2**16  # for which inputs are made at first, and what they take, if all is drawn
@@ -67,10 +69,16 @@ class Executor:
             return StepReport(ended, ended - began, previews=previews)
         failures: dict[Row, BroodError] = {}
         made = self._run(plan, plan.rows, plan.steps, failures)
-        left = [row for row in plan.rows if row not in failures]
-        outputs = {row: _finished(row, plan) for row in left if row.finishes}
-        shots = [_shot(row, plan) for row in left if row.previews and row.job.program.preview is not None]
-        shared = {row: _shared(row, plan) for row in left if row.opens}
+        outputs, shots, shared = dict[Row, Values](), list[Shot](), dict[Row, Values]()
+        for row in plan.rows:
+            if row in failures:
+                continue
+            if row.finishes:
+                outputs[row] = _finished(row, plan)
+            if row.previews and row.job.program.preview is not None:
+                shots.append(_shot(row, plan))
+            if row.opens:
+                shared[row] = _shared(row, plan)
         ended = self._clock()
         return StepReport(ended, ended - began, outputs, failures, shots, shared=shared, steps=made)
 
@@ -177,7 +185,8 @@ def _blame(row: Row, error: Exception) -> BroodError:
 def _keep(rows: Sequence[Row], made: int, results: Mapping[str, np.ndarray], failures: dict[Row, BroodError]) -> None:
     """Count all calls but the last; of that one note which rows are finite, and what their callers will get."""
     for place, row in enumerate(rows):
-        row.pass_by(made - 1)
+        if made > 1:
+            row.pass_by(made - 1)
         stage = row.call.stage
         if stage.ok is not None and not results[stage.ok][place]:
             failures[row] = RowFailed(f"sample {row.index} came out non-finite", index=row.index)
@@ -187,14 +196,14 @@ def _keep(rows: Sequence[Row], made: int, results: Mapping[str, np.ndarray], fai
             row.values.update({value: np.array(results[name][place]) for name, value in stage.to_caller})
 
 
-def _finished(row: Row, plan: StepPlan) -> dict[str, np.ndarray]:
+def _finished(row: Row, plan: StepPlan) -> Values:
     return {
         name: plan.model.runtime.read(row.slot, value) if is_state else row.values[value]
         for name, value, is_state in row.job.program.outputs
     }
 
 
-def _shared(row: Row, plan: StepPlan) -> dict[str, np.ndarray]:
+def _shared(row: Row, plan: StepPlan) -> Values:
     """What the other rows of its request begin with."""
     return {name: plan.model.runtime.read(row.slot, name) for name in row.job.program.shared}
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable
 
 
 class Share:
@@ -67,15 +68,29 @@ class Ledger:
         self._lowest: dict[Share, float] = {}  # parent → lowest tag of its children in service
         self._paid: defaultdict[Share, float] = defaultdict(float)  # parent → what its children have paid
 
-    def pay(self, share: Share, seconds: float) -> None:
-        """Count predicted seconds of service for a share, and so for all above it."""
-        lowest, parent = self._lowest, share.parent
-        while parent is not None:
+    def pay(self, shares: Iterable[Share], seconds: float) -> None:
+        """Count predicted seconds of service, so many for each of these shares, and so for all above them."""
+        lowest, above = self._lowest, dict[Share, float]()
+        for share in shares:
+            parent = share.parent
+            if parent is not None:
+                if share.tag < lowest.get(parent, math.inf):
+                    lowest[parent] = share.tag
+                share.tag += seconds / share.weight
+                above[parent] = above.get(parent, 0.0) + seconds
+        for party, paid in above.items():
+            self._pay_up(party, paid)
+
+    def _pay_up(self, share: Share, seconds: float) -> None:
+        """A child has paid: count it for the share and all above it."""
+        lowest, paid = self._lowest, self._paid
+        paid[share] += seconds
+        while (parent := share.parent) is not None:
             if share.tag < lowest.get(parent, math.inf):
                 lowest[parent] = share.tag
             share.tag += seconds / share.weight
-            self._paid[parent] += seconds
-            share, parent = parent, parent.parent
+            paid[parent] += seconds
+            share = parent
 
     def close(self) -> None:
         """Let virtual times and levels follow."""

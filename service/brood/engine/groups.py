@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from collections.abc import Sequence
 from itertools import islice
 from operator import attrgetter
 
@@ -74,6 +74,7 @@ class GroupQueue:
         rows = (job.coming(offset) for job in jobs for offset in range(job.rows_open))
         return list(islice(rows, places))
 
-    def put(self, row: Row) -> None:
-        """A row that has begun can go on."""
-        insort(self.ready, row, key=_order)
+    def put(self, rows: Sequence[Row]) -> None:
+        """Rows that have begun can go on."""
+        self.ready += rows
+        self.ready.sort(key=_order)

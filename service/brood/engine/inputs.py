@@ -10,21 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from brood.engine.model import Call
 from brood.engine.rows import NoiseBuffer, Row
 from brood.program import Constant, FromInput, FromNoise, FromParam, FromSchedule, FromState
-from brood.program.compile import Feed, Program
+from brood.program.compile import Feed, Program, ProgramStage
 from brood.program.initial import frame, mixed, seed_and_index
 from brood.protocol.manifest import Noise, State
 from brood.sampling.noise import TRANSFORMS, NoiseStream
 
 NUMBERS_AHEAD = 4096  # drawn ahead for one noise input of one row, about 16 KiB
-CONSTANTS = 256  # arrays that are kept
 
 Inputs = dict[str, np.ndarray]  # graph input → [bucket, *shape]
 
@@ -115,8 +115,11 @@ def draw(lacks: Iterable[Lack]) -> None:
     for lack in lacks:
         together.setdefault(lack.noise.distribution, []).append(lack)
     for distribution, group in together.items():
-        numbers = TRANSFORMS[distribution](np.concatenate([_raw(lack).reshape(-1) for lack in group]))
-        start = 0
+        transform, start = TRANSFORMS[distribution], 0
+        if len(group) == 1:
+            _give(group[0], transform(_raw(group[0])))
+            continue
+        numbers = transform(np.concatenate([_raw(lack).reshape(-1) for lack in group]))
         for lack in group:
             end = start + lack.steps * lack.count
             _give(lack, numbers[start:end].reshape(lack.steps, lack.count))
@@ -155,23 +158,28 @@ class HostInputs:
         self._rows = rows
         self._lasting = Inputs()
         self._changing: dict[str, Callable[[int, int], np.ndarray]] = {}  # makes [steps, bucket, *shape]
-        stages = [row.call.stage for row in rows]
-        same = all(stage is stages[0] for stage in stages)
-        for position, feed in enumerate(stages[0].feeds):
+        call = rows[0].call
+        if any(row.call is not call for row in rows):
+            self._mix([row.call.stage for row in rows], bucket)
+            return
+        self._lasting.update(constants(call, bucket))
+        for feed in call.hosted:
             match feed.source:
-                case FromState():
-                    pass
-                case _ if not same:
-                    feeds = [stage.feeds[position] for stage in stages]
-                    self._changing[feed.name] = partial(_mixed, rows, feeds, bucket)
-                case Constant(value):
-                    self._lasting[feed.name] = constant(value, bucket, feed.shape, feed.dtype)
                 case FromSchedule(name):
                     self._changing[feed.name] = partial(_scheduled, rows, feed, name, bucket)
                 case FromNoise() as source:
                     self._changing[feed.name] = partial(_drawn, rows, feed, source, bucket)
+                case FromParam(name):
+                    self._lasting[feed.name] = padded([row.job.generation.params[name] for row in rows], feed, bucket)
                 case _:
                     self._lasting[feed.name] = padded([_value(row, feed) for row in rows], feed, bucket)
+
+    def _mix(self, stages: Sequence[ProgramStage], bucket: int) -> None:
+        """Of rows in different stages, which read the same states."""
+        for position, feed in enumerate(stages[0].feeds):
+            if not isinstance(feed.source, FromState):
+                feeds = [stage.feeds[position] for stage in stages]
+                self._changing[feed.name] = partial(_mixed, self._rows, feeds, bucket)
 
     def of(self, ahead: int = 0, steps: int = 1) -> Iterator[Inputs]:
         """Those of one call after another.
@@ -180,17 +188,22 @@ class HostInputs:
             ahead: how many steps come before those: the present one, and others of the same call.
             steps: calls, none of them beyond a row's stage.
         """
-        draw(lack for row in self._rows for lack in lacking(row, ahead, steps))
+        lacks = [lack for row in self._rows for lack in lacking(row, ahead, steps)]
+        if lacks:
+            draw(lacks)
         changing = {name: make(ahead, steps) for name, make in self._changing.items()}
         return ({**self._lasting, **{name: array[step] for name, array in changing.items()}} for step in range(steps))
 
 
-@lru_cache(CONSTANTS)
-def constant(value: float, bucket: int, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> np.ndarray:
-    """One number everywhere, [bucket, *shape]; made once, read only."""
-    array = np.full((bucket, *shape), value, dtype)
-    array.flags.writeable = False
-    return array
+def constants(call: Call, bucket: int) -> Inputs:
+    """The inputs of a call that are one number everywhere, each [bucket, *shape]; made once, read only."""
+    if bucket not in call.constants:
+        made = call.constants[bucket] = {}
+        for feed in call.stage.feeds:
+            if isinstance(feed.source, Constant):
+                made[feed.name] = np.full((bucket, *feed.shape), feed.source.value, feed.dtype)
+                made[feed.name].flags.writeable = False
+    return call.constants[bucket]
 
 
 def padded(values: Sequence[ArrayLike], feed: Feed, bucket: int) -> np.ndarray:

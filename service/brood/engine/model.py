@@ -6,9 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from math import prod
 
+import numpy as np
+
 from brood.engine.cost import CostModel
-from brood.program import FromNoise, FromSchedule, FromState, Program
-from brood.program.compile import ProgramStage
+from brood.program import Constant, FromNoise, FromSchedule, FromState, Program
+from brood.program.compile import Feed, ProgramStage
 from brood.runtimes.slots import SlotRuntime
 
 
@@ -41,7 +43,9 @@ class Call:
 
     group: Group
     stage: ProgramStage
+    hosted: tuple[Feed, ...] = ()  # inputs that are neither state nor a constant
     draws: tuple[Draw, ...] = ()
+    constants: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)  # bucket → those, made when needed
     step_bytes: int = 1  # what a row's host inputs take that change from step to step, at least 1
 
 
@@ -71,7 +75,8 @@ class EngineModel:
                 for feed in stage.feeds
                 if isinstance(feed.source, FromNoise | FromSchedule)
             )
-            self._calls[id(stage)] = Call(self.group_of(stage), stage, draws, max(1, changing))
+            hosted = tuple(feed for feed in stage.feeds if not isinstance(feed.source, FromState | Constant))
+            self._calls[id(stage)] = Call(self.group_of(stage), stage, hosted, draws, step_bytes=max(1, changing))
         return self._calls[id(stage)]
 
     def group_of(self, stage: ProgramStage) -> Group:

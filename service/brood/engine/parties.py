@@ -51,8 +51,7 @@ class Parties:
     def pay(self, jobs: Sequence[Job], seconds: float) -> None:
         """Count seconds of the device, shared by jobs that run together and are not at risk."""
         ledger = Ledger()
-        for job in jobs:
-            ledger.pay(job.share, seconds / len(jobs))
+        ledger.pay((job.share for job in jobs), seconds / len(jobs))
         ledger.close()
         self.haste.pay(0.0, seconds)
 

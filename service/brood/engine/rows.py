@@ -253,6 +253,7 @@ class Row:
     done: bool = False  # the step just made was the last one of its stage, whatever is planned
     state: RowState = RowState.READY
     order: int = 0  # of its beginning
+    leg: Leg = field(init=False)  # the stage that it is in
     call: Call = field(init=False)  # what it needs in the coming step
     values: dict[str, np.ndarray] = field(default_factory=dict)  # outputs for the caller, as they are made
     noise: dict[tuple[int, str], NoiseBuffer] = field(default_factory=dict)  # (stage, graph input) → drawn ahead
@@ -261,7 +262,8 @@ class Row:
 
     def __post_init__(self) -> None:
         self.stage = self.steps = self.behind
-        self.call = self.job.legs[self.stage].call(0)
+        self.leg = self.job.legs[self.stage]
+        self.call = self.leg.call(0)
 
     @property
     def behind(self) -> int:
@@ -286,17 +288,17 @@ class Row:
     @property
     def leaves_stage(self) -> bool:
         """Whether the coming step is its last one in this stage."""
-        return self.done or self.step + 1 == self.job.legs[self.stage].calls
+        return self.done or self.step + 1 == self.leg.calls
 
     @property
     def finishes(self) -> bool:
         """Whether the coming step is its last one."""
-        return self.stage + 1 == len(self.job.legs) and self.leaves_stage
+        return self.leaves_stage and self.stage + 1 == len(self.job.legs)
 
     @property
     def spares(self) -> int:
         """Calls of its stage that are left and will not be made."""
-        return self.job.legs[self.stage].calls - self.step - 1 if self.done else 0
+        return self.leg.calls - self.step - 1 if self.done else 0
 
     @property
     def previews(self) -> bool:
@@ -307,8 +309,7 @@ class Row:
     @property
     def run(self) -> int:
         """How many steps it makes by the same call until something is to be told or decided of it."""
-        leg, generation = self.job.legs[self.stage], self.job.generation
-        steps = leg.run(self.step)
+        generation, steps = self.job.generation, self.leg.run(self.step)
         if generation.preview_every is not None:
             steps = min(steps, generation.preview_every - self.steps % generation.preview_every)
         return steps if generation.progress_every is None else min(steps, self.job.silent_steps)
@@ -331,13 +332,15 @@ class Row:
     def advance(self) -> None:
         """Count the step just run."""
         self.steps += 1
-        self.spared += self.spares
-        self.begins.clear()  # what was in there is in the slot
+        if self.begins:
+            self.begins.clear()  # what was in there is in the slot
         if self.leaves_stage:
+            self.spared += self.spares
             self.stage, self.step, self.done, self.stocked = self.stage + 1, 0, False, (0, 0)
+            self.leg = self.job.legs[self.stage]
         else:
             self.step += 1
-        self.call = self.job.legs[self.stage].call(self.step)
+        self.call = self.leg.call(self.step)
 
 
 @dataclass(slots=True)

@@ -33,7 +33,12 @@ def run_length(queue: GroupQueue, rows: Sequence[Row], bucket: int, deadlines: D
     waiting = {priority for priority in PRIORITIES if queue.could_begin(priority)}
     if waiting and len(waiting | {row.job.generation.priority for row in rows}) > 1:
         return 1
-    return max(1, min(*(row.run for row in rows), int(RUN_S / costs.seconds(graph, bucket))))
+    steps = int(RUN_S / costs.seconds(graph, bucket))
+    for row in rows:
+        steps = min(steps, row.run)
+        if steps <= 1:
+            return 1
+    return steps
 
 
 def goes_by(plan: StepPlan, job: Job) -> bool:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 from brood.engine.deadlines import Deadlines
 from brood.engine.fair import Ledger
@@ -127,7 +126,7 @@ class Scheduler:
 
     def commit(self, plan: StepPlan, report: StepReport) -> list[Told]:
         """Take in what came of a plan."""
-        told: list[Told] = []
+        told, going_on = list[Told](), list[Row]()
         if report.steps > 1:
             further = (report.steps - 1) * plan.model.costs.device_s(plan.group.graph, plan.bucket)
             self._parties.pay([row.job for row in plan.rows], further)
@@ -144,19 +143,34 @@ class Scheduler:
             else:
                 row.move(RowState.READY)
                 row.advance()
-                self._queue(row.call.group, job.model).put(row)
+                going_on.append(row)
                 if row in report.shared:
                     job.common = report.shared[row]
                     self._wait(job)
+        self._go_on(plan, going_on)
         told += self._looked_at(plan, report)
-        return told + [each for job in {row.job: None for row in plan.rows} for each in progress(job, report.ended)]
+        asked = {row.job: None for row in plan.rows if row.job.generation.progress_every is not None}
+        return told + [each for job in asked for each in progress(job, report.ended)]
 
     def _count(self, row: Row, steps: int) -> None:
-        job = row.job
+        job, spared = row.job, row.spares if row.done else 0
         job.steps += steps
-        job.spared += row.spares
+        job.spared += spared
         if not job.ended:
-            self.backlog_s[job.generation.priority] -= (steps + row.spares) * job.step_s
+            self.backlog_s[job.generation.priority] -= (steps + spared) * job.step_s
+
+    def _go_on(self, plan: StepPlan, rows: Sequence[Row]) -> None:
+        """Rows can be in a call again, most of them in one of the same group; not if their job has ended meanwhile."""
+        again = list[Row]()
+        for row in rows:
+            if row.job.ended:
+                self._lose(row)
+            elif row.call.group is plan.group:
+                again.append(row)
+            else:
+                self._queue(row.call.group, row.job.model).put([row])
+        if again:
+            self._queues[plan.group].put(again)
 
     def _offers(self, now: float) -> Iterator[tuple[Job | None, Group, EngineModel]]:
         """Each group with something to run; for previews, with the job whose row is seen."""
@@ -221,46 +235,51 @@ class Scheduler:
     def _compose(self, queue: GroupQueue, places: int, call_s: float, now: float) -> list[Row]:
         """Who has the places of a call, and pays for them."""
         ledger, share_s, chosen = Ledger(), call_s / places, list[Row]()
-        for row in islice(self._takers(queue, now), places):
-            chosen.append(row)
-            ledger.pay(row.job.share, share_s)
+        for rows in self._takers(queue, now):
+            taken = rows[: places - len(chosen)]
+            chosen += taken
+            ledger.pay([row.job.share for row in taken], share_s)
+            if len(chosen) == places:
+                break
         ledger.close()
-        hurried = sum(row.job.urgent for row in chosen)
+        hurried = sum(row.job.urgent for row in chosen) if len(self.deadlines) else 0
         self._parties.haste.pay(share_s * hurried, share_s * (len(chosen) - hurried))
         return chosen
 
-    def _takers(self, queue: GroupQueue, now: float) -> Iterator[Row]:
-        """Who may take a place of a call, one after another; who has not begun begins when it is taken.
+    def _takers(self, queue: GroupQueue, now: float) -> Iterator[list[Row]]:
+        """Who may take a place of a call, some after others; who has not begun is alone, and begins when it is taken.
 
         Class by class, at risk first, and in each those that have begun before others.
         """
         calm: dict[Priority, list[Row]] = {priority: [] for priority in PRIORITIES}
         hurried = list[Row]()
         for row in queue.ready:
-            (hurried if row.job.urgent else calm[row.job.generation.priority]).append(row)
+            job = row.job
+            (hurried if job.urgent else calm[job.generation.priority]).append(row)
         hurried.sort(key=_deadline)
         for priority in self._parties.order():
             waiting, begun = queue.waiting[priority], calm[priority]
             if priority == "interactive" and self._parties.haste.others_turn and _others(begun, waiting.first()):
-                yield from begun
-                yield from hurried
+                yield begun + hurried
             else:
                 if priority == "interactive":
                     yield from self._at_risk(queue, hurried, now)
-                yield from begun
-            while queue.could_begin(priority) and (job := waiting.first()) is not None:
-                yield self._begin(job, queue, now)
+                yield begun
+            while queue.could_begin(priority) and (first := waiting.first()) is not None:
+                yield [self._begin(first, queue, now)]
 
-    def _at_risk(self, queue: GroupQueue, begun: Sequence[Row], now: float) -> Iterator[Row]:
+    def _at_risk(self, queue: GroupQueue, begun: Sequence[Row], now: float) -> Iterator[list[Row]]:
         """Rows at risk by their deadlines, those that have begun and those that have not."""
         for row in begun:
             while (job := self._first_at_risk(queue)) is not None and _deadline_of(job) < _deadline(row):
-                yield self._begin(job, queue, now)
-            yield row
+                yield [self._begin(job, queue, now)]
+            yield [row]
         while (job := self._first_at_risk(queue)) is not None:
-            yield self._begin(job, queue, now)
+            yield [self._begin(job, queue, now)]
 
     def _first_at_risk(self, queue: GroupQueue) -> Job | None:
+        if not self.deadlines.any_at_risk:
+            return None
         found = [self.deadlines.first(queue.group, each) for each in PRIORITIES if queue.could_begin(each)]
         return min((job for job in found if job is not None), key=_deadline_of, default=None)
 
@@ -273,7 +292,7 @@ class Scheduler:
             job.share.join()
         row = job.prepared.pop(job.made, None) or Row(job, job.made)
         row.begin(queue.places.take(job.generation.priority))
-        queue.put(row)
+        queue.put([row])
         job.made += 1
         queue.waiting[job.generation.priority].less(1)
         self.rows_waiting -= 1
@@ -285,7 +304,7 @@ class Scheduler:
         bucket = costs.smallest_bucket(graph, len(shots))
         if self._unseen:
             ledger = Ledger()
-            ledger.pay(self._parties.previews, costs.device_s(graph, bucket))
+            ledger.pay([self._parties.previews], costs.device_s(graph, bucket))
             ledger.close()
         return StepPlan(model, group, bucket, shots=shots)
 

@@ -22,7 +22,7 @@ def serve(shares: list[Share], seconds: float = 1.0) -> Share:
 
 def pay(share: Share, seconds: float = 1.0) -> None:
     ledger = Ledger()
-    ledger.pay(share, seconds)
+    ledger.pay([share], seconds)
     ledger.close()
 
 
@@ -125,7 +125,7 @@ def test_the_rows_of_a_batch_go_to_whoever_is_lowest_in_turn() -> None:
     ledger, order = Ledger(), []
     for _ in range(8):
         lowest = min((a, b), key=lambda share: share.tag)
-        ledger.pay(lowest, 0.5)
+        ledger.pay([lowest], 0.5)
         order.append(lowest)
     assert order.count(a) == order.count(b) == 4
     assert device.virtual == 0.0

@@ -72,7 +72,7 @@ def test_rows_go_on_in_the_order_of_their_beginning() -> None:
     for slot, row in enumerate(rows):
         row.begin(slot)
     for row in (rows[3], rows[0], rows[4], rows[2], rows[1]):
-        queue.put(row)
+        queue.put([row])
     assert queue.ready == rows
 
 

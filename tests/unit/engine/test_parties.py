@@ -21,7 +21,7 @@ def job(shared: Parties, request_id: str, tenant: str = "", **words: Any) -> Job
 
 def pay(made: Job, seconds: float) -> None:
     ledger = Ledger()
-    ledger.pay(made.share, seconds)
+    ledger.pay([made.share], seconds)
     ledger.close()
 
 

@@ -28,7 +28,7 @@ def begin(waiting: Waiting, job: Job, seconds: float = 1.0) -> None:
     job.made += 1
     waiting.less(1)
     ledger = Ledger()
-    ledger.pay(job.share, seconds)
+    ledger.pay([job.share], seconds)
     ledger.close()
 
 
