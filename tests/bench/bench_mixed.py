@@ -22,14 +22,15 @@ import itertools
 import json
 import os
 import platform
+import random
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import uvloop
@@ -49,14 +50,26 @@ from brood.store.wanted import wanted
 RESULTS = Path(__file__).parent / "results"
 CORES = len(os.sched_getaffinity(0))
 OUTSTANDING = 32
-CLOSED_S, OPEN_S, ROUNDS = 7.0, 6.0, 4
+CLOSED_S, ROUNDS = 7.0, 4
 HERE, RAY = ("brood", "keyed", "padded"), "serve_batch"
-LOADS = {  # name → mix, and share of the best request-level capacity
-    "half": ("half", 0.7),
-    "mostly_short": ("mostly_short", 0.7),
-    "equal_at_40": ("equal", 0.4),
-    "equal_at_50": ("equal", 0.5),
-    "equal_at_60": ("equal", 0.6),
+
+
+class Load(NamedTuple):
+    """Open-loop arrivals."""
+
+    mix: str
+    share: float  # of the best request-level capacity
+    seconds: float = 6.0  # of a round
+    rounds: int = ROUNDS
+
+
+# Where all are soon made, rounds are short and many: the machine's own pace changes within seconds.
+LOADS = {
+    "half": Load("half", 0.7),
+    "mostly_short": Load("mostly_short", 0.7),
+    "equal_at_40": Load("equal", 0.4, 2.0, 16),
+    "equal_at_50": Load("equal", 0.5, 2.0, 16),
+    "equal_at_60": Load("equal", 0.6, 2.0, 16),
 }
 MIXES = {"half": {4: 0.5, 50: 0.5}, "mostly_short": {4: 0.9, 50: 0.1}, "equal": {20: 1.0}}
 SAMPLERS = {4: ("ddim", "dpmpp-2m"), 20: ("dpmpp-2m",), 50: ("ddim", "ddpm", "euler", "euler-ancestral")}
@@ -93,16 +106,16 @@ class Requests:
     def __init__(self, model: str, defaults: dict[str, Any], mix: str, seed: int) -> None:
         self._model, self._defaults, self._mix = model, defaults, MIXES[mix]
         self._guidance = GUIDANCE if mix != "equal" else (1.0,)
-        self._rng = np.random.default_rng(seed)
+        self._random = random.Random(seed)  # numpy's takes longer for one choice than a server for a request
 
     def next(self) -> Generation:
         """One more."""
-        steps = int(self._rng.choice(list(self._mix), p=list(self._mix.values())))
+        (steps,) = self._random.choices(list(self._mix), list(self._mix.values()))
         params = self._defaults | {
             "steps": steps,
-            "sampler": str(self._rng.choice(SAMPLERS[steps])),
-            "guidance": float(self._rng.choice(self._guidance)),
-            "label": int(self._rng.integers(4)),
+            "sampler": self._random.choice(SAMPLERS[steps]),
+            "guidance": self._random.choice(self._guidance),
+            "label": self._random.randrange(4),
         }
         number = next(NUMBERS)
         return Generation(str(number), self._model, 1, "generate", 1, number, 0, params, {}, None)
@@ -226,7 +239,7 @@ async def capacity(make: Make, requests: Requests) -> float:
     return len(counted) / (0.75 * CLOSED_S)
 
 
-async def latencies(make: Make, requests: Requests, rate: float, seed: int) -> dict[str, list[float]]:
+async def latencies(make: Make, requests: Requests, rate: float, seed: int, seconds: float) -> dict[str, list[float]]:
     """Steps → milliseconds from arrival to the sample, of each request that arrived."""
     rng, found, running = np.random.default_rng(seed), dict[str, list[float]](), set[asyncio.Task[None]]()
     due = began = time.perf_counter()
@@ -235,7 +248,7 @@ async def latencies(make: Make, requests: Requests, rate: float, seed: int) -> d
         await make(request)
         found.setdefault(str(request.params["steps"]), []).append(1e3 * (time.perf_counter() - arrived))
 
-    while due < began + OPEN_S:
+    while due < began + seconds:
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         task = asyncio.create_task(one(requests.next(), due))  # counted from when it was due, not from when it was sent
         running.add(task)
@@ -266,14 +279,15 @@ class Found:
             makes = {name: await stack.enter_async_context(bench.servers()[name]()) for name in names}
             for make in makes.values():
                 await asyncio.gather(*[make(bench.requests("equal", 99).next()) for _ in range(8)])
-            for number, mix, name in turns(MIXES, names, rounds):
+            for number, mix, name in turns(dict.fromkeys(MIXES, rounds), names):
                 made = await capacity(makes[name], bench.requests(mix, number))
                 self.capacity.setdefault(mix, {}).setdefault(name, []).append(round(made, 2))
                 print(mix, name, f"{made:.1f}/s", flush=True)
             rates = loads()
-            for number, load, name in turns(LOADS, names, rounds):
-                requests = bench.requests(LOADS[load][0], number)
-                taken = await latencies(makes[name], requests, rates[load], number)
+            some = {name: load.rounds if rounds > 1 else 1 for name, load in LOADS.items()}
+            for number, load, name in turns(some, names):
+                requests = bench.requests(LOADS[load].mix, number)
+                taken = await latencies(makes[name], requests, rates[load], number, LOADS[load].seconds)
                 for steps, values in taken.items():
                     self.milliseconds.setdefault(load, {}).setdefault(name, {}).setdefault(steps, []).extend(values)
                 means = {steps: f"{statistics.mean(values):.1f} ms" for steps, values in taken.items()}
@@ -282,16 +296,16 @@ class Found:
     def loads(self) -> dict[str, float]:
         """Load → requests a second."""
         return {
-            load: share * max(statistics.median(self.capacity[mix][name]) for name in BASELINES)
-            for load, (mix, share) in LOADS.items()
+            name: load.share * max(statistics.median(self.capacity[load.mix][each]) for each in BASELINES)
+            for name, load in LOADS.items()
         }
 
 
-def turns(kinds: Iterable[str], names: Sequence[str], rounds: int) -> Iterator[tuple[int, str, str]]:
-    """Round, kind of load and server, one after another."""
-    for number in range(rounds):
+def turns(rounds: Mapping[str, int], names: Sequence[str]) -> Iterator[tuple[int, str, str]]:
+    """Round, kind of load and server, one after another; each kind so many rounds."""
+    for number in range(max(rounds.values())):
         order = [*names[number % len(names) :], *names[: number % len(names)]]
-        yield from ((number, kind, name) for kind in kinds for name in order)
+        yield from ((number, kind, name) for kind, most in rounds.items() if number < most for name in order)
 
 
 def ratios(found: Found) -> dict[str, Any]:
