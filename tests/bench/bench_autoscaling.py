@@ -24,7 +24,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import httpx
+import httpx2
 import numpy as np
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
@@ -97,7 +97,7 @@ def _command(process: psutil.Process) -> str:
         return ""
 
 
-async def look(served: Served, tally: Tally, at: float, http: httpx.AsyncClient) -> Moment:
+async def look(served: Served, tally: Tally, at: float, http: httpx2.AsyncClient) -> Moment:
     """What is so at one moment."""
     text = (await http.get(f"http://127.0.0.1:{served.metrics_port}/metrics")).text
     found = dict.fromkeys(GAUGES, 0.0)
@@ -116,7 +116,7 @@ async def look(served: Served, tally: Tally, at: float, http: httpx.AsyncClient)
 
 async def watch(served: Served, tally: Tally, began: float, moments: list[Moment]) -> None:
     """Look once a second."""
-    async with httpx.AsyncClient(timeout=10) as http:
+    async with httpx2.AsyncClient(timeout=10) as http:
         while (now := time.monotonic() - began) < UNTIL:
             moments.append(await look(served, tally, now, http))
             await asyncio.sleep(1.0)

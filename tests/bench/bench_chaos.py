@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import psutil
 
@@ -169,7 +169,7 @@ def _command(process: psutil.Process) -> str:
 
 def counted(served: Served) -> dict[str, float]:
     """What the ingress has counted."""
-    text = httpx.get(f"http://127.0.0.1:{served.metrics_port}/metrics").text
+    text = httpx2.get(f"http://127.0.0.1:{served.metrics_port}/metrics").text
     lines = [line.split() for line in text.splitlines() if line.startswith(COUNTS)]
     found: dict[str, float] = {}
     for name, value in lines:

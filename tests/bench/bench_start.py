@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from helpers.served import Served
 
@@ -29,7 +29,7 @@ def measure() -> tuple[dict[str, float], dict[str, float]]:
     server = Served()
     ready = time.monotonic()
     body = {"model": "glyphs-gan", "seed": 7}
-    httpx.post(f"http://127.0.0.1:{server.http_port}/v1/generations", json=body).raise_for_status()
+    httpx2.post(f"http://127.0.0.1:{server.http_port}/v1/generations", json=body).raise_for_status()
     sample = time.monotonic()
     memory = {_name(" ".join(p.cmdline())): p.memory_full_info().pss / 1e6 for p in server.processes()}
     stopping = time.monotonic()

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import grpc
-import httpx
+import httpx2
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
@@ -73,7 +73,7 @@ def pieces(body: bytes) -> Iterator[bytes]:
         yield body[start : start + PIECE_BYTES]
 
 
-def http_json(client: httpx.Client) -> Call:
+def http_json(client: httpx2.Client) -> Call:
     """Base64 in JSON, both ways."""
     text = base64.b64encode(ARRAY.tobytes()).decode()
     body = json.dumps(own_words(b64=text, format="raw") | {"output": {"format": "raw"}}).encode()
@@ -88,7 +88,7 @@ def http_json(client: httpx.Client) -> Call:
     return call
 
 
-def http_bytes(client: httpx.Client) -> Call:
+def http_bytes(client: httpx2.Client) -> Call:
     """An upload of raw bytes; a safetensors file."""
     content = ARRAY.tobytes()
     fields = {"request": (None, json.dumps(own_words()).encode(), "application/json")}
@@ -102,7 +102,7 @@ def http_bytes(client: httpx.Client) -> Call:
     return call
 
 
-def oip_http(client: httpx.Client) -> Call:
+def oip_http(client: httpx2.Client) -> Call:
     """Binary tensors, both ways."""
     size = {"binary_data_size": ARRAY.nbytes}
     inputs = [{"name": "x", "shape": ARRAY.shape, "datatype": "FP32", "parameters": size}]
@@ -207,7 +207,7 @@ def main() -> None:
         target = f"127.0.0.1:{server.grpc_port}"
         url = f"http://127.0.0.1:{server.http_port}"
         with (
-            httpx.Client(base_url=url, timeout=TIMEOUT_S, headers={"Accept-Encoding": "identity"}) as client,
+            httpx2.Client(base_url=url, timeout=TIMEOUT_S, headers={"Accept-Encoding": "identity"}) as client,
             grpc.insecure_channel(target, UNLIMITED) as channel,
         ):
             calls = {

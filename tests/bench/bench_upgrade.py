@@ -30,7 +30,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import httpx
+import httpx2
 import numpy as np
 
 import brood
@@ -86,9 +86,9 @@ class Site:
     async def ready(self, node: str) -> bool:
         """Whether a node says so."""
         try:
-            async with httpx.AsyncClient(timeout=2) as http:
+            async with httpx2.AsyncClient(timeout=2) as http:
                 return (await http.get(f"http://{node}:{self.words['http_port']}/readyz")).status_code == 200
-        except httpx.TransportError:
+        except httpx2.TransportError:
             return False
 
     async def deploy(self, mark: str = "", **words: Any) -> None:

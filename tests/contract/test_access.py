@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import grpc
-import httpx
+import httpx2
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
@@ -107,7 +107,7 @@ async def http(over: Over, verb: str, key: str | None) -> Outcome:
         "cancel": ("DELETE", "/v1/generations/nothing", None),
         "load": ("POST", "/v2/repository/models/tiny/load", {}),
     }[verb]
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as client:
         answer = await client.request(method, path, json=body, headers=headers)
     if answer.is_success:
         return Outcome("ok")

@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 
@@ -60,7 +60,7 @@ async def test_bad_as_a_stream(service: Service, scenario: Scenario) -> None:
     check_refusal(service, scenario, await service.generate(scenario.request | {"stream": True}))
 
 
-def check_refusal(service: Service, scenario: Scenario, response: httpx.Response) -> None:
+def check_refusal(service: Service, scenario: Scenario, response: httpx2.Response) -> None:
     error = error_of(response)
     assert scenario.refusal is not None
     assert (error["code"], error.get("field")) == (scenario.refusal.code, scenario.refusal.field), error

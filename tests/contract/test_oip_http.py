@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 
@@ -27,13 +27,13 @@ async def service() -> AsyncIterator[Service]:
     await service.close()
 
 
-async def infer(service: Service, scenario: Scenario) -> httpx.Response:
+async def infer(service: Service, scenario: Scenario) -> httpx2.Response:
     call = call_of(scenario)
     content, head = call.body()
     return await service.client.post(call.path, content=content, headers={HEADER_LENGTH: str(head)})
 
 
-def arrays(response: httpx.Response) -> dict[str, np.ndarray]:
+def arrays(response: httpx2.Response) -> dict[str, np.ndarray]:
     """Outputs by name, of the bytes that follow the JSON in their order."""
     place = int(response.headers[HEADER_LENGTH])
     found = {}

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
-import httpx
+import httpx2
 import pytest
 
 from brood.dataplane import DataPlane, Limits
@@ -197,7 +197,7 @@ async def test_an_upload_is_known_by_its_type_or_by_how_it_begins(service: Servi
         content, form = base64.b64decode(given["b64"]), given["format"]
         for media_type in (f"audio/{form}", f"audio/x-{form}", "application/octet-stream"):
             files = {"request": (None, json.dumps(request)), "audio": ("sound", content, media_type)}
-            response: httpx.Response = await service.client.post("/v1/generations", files=cast("Any", files))
+            response: httpx2.Response = await service.client.post("/v1/generations", files=cast("Any", files))
             assert response.status_code == 200, response.text
             assert [in_json(sample) for sample in response.json()["samples"]] == files_of(scenario)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import httpx
+import httpx2
 import jsonschema
 import numpy as np
 import pytest
@@ -63,9 +63,9 @@ async def plane(host: Host) -> AsyncIterator[DataPlane]:
 
 
 @pytest.fixture
-async def http(plane: DataPlane) -> AsyncIterator[httpx.AsyncClient]:
+async def http(plane: DataPlane) -> AsyncIterator[httpx2.AsyncClient]:
     app = build_app(plane, HttpOptions(None, open_gate()))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as client:
         yield client
 
 
@@ -73,7 +73,7 @@ def texts(prompt: str, negative: str | None) -> dict[str, str]:
     return {"prompt": prompt} | ({} if negative is None else {"negative_prompt": negative})
 
 
-async def own(http: httpx.AsyncClient, inputs: dict[str, Any]) -> np.ndarray:
+async def own(http: httpx2.AsyncClient, inputs: dict[str, Any]) -> np.ndarray:
     body = {**ASKED, "inputs": inputs, "output": {"format": "raw"}}
     response = await http.post("/v1/generations", json=body)
     if response.status_code != 200:
@@ -82,7 +82,7 @@ async def own(http: httpx.AsyncClient, inputs: dict[str, Any]) -> np.ndarray:
     return np.stack([array_of(sample["outputs"]["image"]) for sample in response.json()["samples"]])
 
 
-async def test_a_prompt_makes_a_difference_and_padding_none(http: httpx.AsyncClient) -> None:
+async def test_a_prompt_makes_a_difference_and_padding_none(http: httpx2.AsyncClient) -> None:
     one = await own(http, {"prompt": "zebra"})
     other = await own(http, {"prompt": "zebra a", "negative_prompt": "a"})
     np.testing.assert_allclose(other - one, (0.02 - 0.01) * (WORDS["a"] + 0.5), atol=1e-6)
@@ -91,7 +91,7 @@ async def test_a_prompt_makes_a_difference_and_padding_none(http: httpx.AsyncCli
 
 
 async def test_the_same_over_every_transport(
-    http: httpx.AsyncClient, plane: DataPlane, host: Host, tmp_path: Path
+    http: httpx2.AsyncClient, plane: DataPlane, host: Host, tmp_path: Path
 ) -> None:
     for negative in (None, NEGATIVE):
         expected = await own(http, texts(PROMPT, negative))
@@ -101,7 +101,7 @@ async def test_the_same_over_every_transport(
 
 
 async def test_the_same_words_over_every_transport(
-    http: httpx.AsyncClient, plane: DataPlane, host: Host, tmp_path: Path
+    http: httpx2.AsyncClient, plane: DataPlane, host: Host, tmp_path: Path
 ) -> None:
     with pytest.raises(InvalidArgument) as caught:
         await own(http, {"prompt": LONG})
@@ -112,7 +112,7 @@ async def test_the_same_words_over_every_transport(
         assert TOO_LONG in str(refused.value), name
 
 
-def transports(http: httpx.AsyncClient, plane: DataPlane, host: Host, root: Path) -> dict[str, Ask]:
+def transports(http: httpx2.AsyncClient, plane: DataPlane, host: Host, root: Path) -> dict[str, Ask]:
     async def generator(prompt: str, negative: str | None) -> np.ndarray:
         inputs = {
             name: pb.Tensor(content=text.encode(), format="text") for name, text in texts(prompt, negative).items()
@@ -174,7 +174,7 @@ def transports(http: httpx.AsyncClient, plane: DataPlane, host: Host, root: Path
         async with working(one), working(other), ingress(one, other) as backend:
             cut = DataPlane(backend, Limits(), FakeObserver())
             app = build_app(cut, HttpOptions(None, open_gate()))
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+            async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as client:
                 try:
                     return await own(client, texts(prompt, negative))
                 finally:
@@ -195,7 +195,7 @@ def read(content: bytes) -> np.ndarray:
     return np.frombuffer(content, "<f4").reshape(-1, 4, 4) if len(content) == 64 else np.frombuffer(content, "<f4")
 
 
-async def test_rows_of_one_call_may_have_prompts_of_their_own(http: httpx.AsyncClient) -> None:
+async def test_rows_of_one_call_may_have_prompts_of_their_own(http: httpx2.AsyncClient) -> None:
     prompts = ["cat", "cat", "zebra"]
     tensor = {"name": "prompt", "datatype": "BYTES", "shape": [3, 1], "data": prompts}
     response = await http.post("/v2/models/reader/infer", json={"inputs": [tensor], "parameters": {"seed": 7}})
@@ -206,7 +206,7 @@ async def test_rows_of_one_call_may_have_prompts_of_their_own(http: httpx.AsyncC
     assert found[2].mean() > cats.mean() + 0.02
 
 
-async def test_openai_clients_say_it_as_they_always_do(http: httpx.AsyncClient) -> None:
+async def test_openai_clients_say_it_as_they_always_do(http: httpx2.AsyncClient) -> None:
     words = {"model": "reader", "prompt": PROMPT, "negative_prompt": NEGATIVE, "seed": 7}
     response = await http.post("/v1/images/generations", json=words)
     assert response.status_code == 200, response.text
@@ -218,7 +218,7 @@ async def test_openai_clients_say_it_as_they_always_do(http: httpx.AsyncClient) 
     assert (response.status_code, response.json()["error"]["message"]) == (400, TOO_LONG.removeprefix("inputs."))
 
 
-async def test_the_listing_says_what_to_send(http: httpx.AsyncClient) -> None:
+async def test_the_listing_says_what_to_send(http: httpx2.AsyncClient) -> None:
     operation = (await http.get("/v1/models/reader")).json()["operations"]["generate"]
     assert operation["inputs"]["prompt"]["kind"] == "text"
     assert (operation["inputs"]["prompt"]["default"], operation["inputs"]["negative_prompt"]["default"]) == (None, "")
@@ -244,7 +244,7 @@ async def test_the_listing_says_what_to_send(http: httpx.AsyncClient) -> None:
         ({"prompt": "a", "negative": "b"}, "inputs.negative"),
     ],
 )
-async def test_what_is_refused(http: httpx.AsyncClient, inputs: dict[str, Any], reason: str) -> None:
+async def test_what_is_refused(http: httpx2.AsyncClient, inputs: dict[str, Any], reason: str) -> None:
     response = await http.post("/v1/generations", json={**ASKED, "inputs": inputs})
     assert response.status_code == 400, response.text
     assert reason in response.json()["error"]["message"]

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import yaml
 
@@ -43,22 +43,22 @@ def test_the_command_line_of_a_pod_serves(tmp_path: Path) -> None:
             assert len(client.generate("glyphs-vae", n=2, seed=1).samples) == 2
         metrics = f"http://127.0.0.1:{server.metrics_port}/metrics"
         line = 'brood_samples_total{model="glyphs-vae",operation="generate"} 2.0'
-        eventually(lambda: line in httpx.get(metrics).text, READY_S)
+        eventually(lambda: line in httpx2.get(metrics).text, READY_S)
     finally:
         server.end()
 
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url).status_code == 200
-    except httpx.HTTPError:
+        return httpx2.get(url).status_code == 200
+    except httpx2.HTTPError:
         return False
 
 
 def refused(url: str) -> bool:
     try:  # while the one worker is replaced, requests wait
-        return httpx.post(url, json=FIVE, timeout=READY_S).status_code == 400
-    except httpx.HTTPError:
+        return httpx2.post(url, json=FIVE, timeout=READY_S).status_code == 400
+    except httpx2.HTTPError:
         return False
 
 
@@ -108,7 +108,7 @@ def test_the_application_is_deployed_and_answers(
     metrics = f"http://{addresses['frontends']}:{ports['metrics_port']}/metrics"
 
     def told() -> bool:
-        text = httpx.get(metrics).text
+        text = httpx2.get(metrics).text
         return 'brood_samples_total{model="glyphs-vae",operation="generate"} 10.0' in text
 
     eventually(told, READY_S)

@@ -6,7 +6,7 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -59,7 +59,7 @@ def picture(client: Client, model: str, label: int) -> Array:
 
 def test_all_are_ready(http: Client, shipped: Served) -> None:
     assert {(model.name, model.state) for model in http.models()} == {(name, "ready") for name in MODELS}
-    assert httpx.get(f"http://127.0.0.1:{shipped.http_port}/readyz").json()["ready"] is True
+    assert httpx2.get(f"http://127.0.0.1:{shipped.http_port}/readyz").json()["ready"] is True
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -129,10 +129,10 @@ def test_a_small_request_does_not_wait_for_a_big_one(http: Client) -> None:
 
 
 def test_png_has_its_origin_in_it_and_the_same_bytes_each_time(shipped: Served) -> None:
-    def ask() -> httpx.Response:
+    def ask() -> httpx2.Response:
         body = {"model": "glyphs-vae", "seed": 3, "params": {"label": 8}}
         url = f"http://127.0.0.1:{shipped.http_port}/v1/generations"
-        return httpx.post(url, json=body, headers={"accept": "image/png"})
+        return httpx2.post(url, json=body, headers={"accept": "image/png"})
 
     first, again = ask(), ask()
     assert first.content == again.content

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 
 from brood.access.gate import Gate, open_gate
@@ -41,9 +41,9 @@ class Service:
         self.backend, self.observer = FakeBackend(statuses), FakeObserver()
         self.plane = DataPlane(self.backend, limits or Limits(), self.observer, admin=admin)
         self.app = build_app(self.plane, HttpOptions(hosts, gate or open_gate()))
-        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://localhost")
+        self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(self.app), base_url="http://localhost")
 
-    async def generate(self, request: Any, **headers: str) -> httpx.Response:
+    async def generate(self, request: Any, **headers: str) -> httpx2.Response:
         """Send a body to ``/v1/generations``; NaN and infinities are written as Python and JavaScript do."""
         return await self.client.post("/v1/generations", content=json.dumps(request), headers=JSON | headers)
 
@@ -53,7 +53,7 @@ class Service:
         self.plane.close()
 
 
-def error_of(response: httpx.Response) -> dict[str, Any]:
+def error_of(response: httpx2.Response) -> dict[str, Any]:
     """The error in an answer."""
     error: dict[str, Any] = response.json()["error"]
     return error

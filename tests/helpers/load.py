@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
-import httpx
+import httpx2
 
 from brood_client import Client
 
@@ -30,7 +30,7 @@ def some_load(http_port: int, grpc_port: int, seconds: float, threads: int = 6) 
     with ThreadPoolExecutor(threads) as crowd:
         for _ in crowd.map(ask, range(threads)):
             pass
-    httpx.post(f"{http}/v1/generations", json={"model": "nothing"})
+    httpx2.post(f"{http}/v1/generations", json={"model": "nothing"})
 
 
 def _see(client: Client) -> None:
@@ -42,4 +42,4 @@ def _see(client: Client) -> None:
 def _hurry(url: str, turn: int) -> None:
     """Ask for more than all can have in time who ask at once; with most of these deadlines, each alone could."""
     asked = {"model": STEPS, "n": 24, "params": {"steps": 12}, "deadline_ms": 100 * (1 + turn % 8)}
-    httpx.post(f"{url}/v1/generations", json=asked, timeout=60)
+    httpx2.post(f"{url}/v1/generations", json=asked, timeout=60)

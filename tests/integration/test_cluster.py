@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import psutil
 import pytest
 
@@ -137,8 +137,8 @@ def test_split_survives_the_loss_of_a_node(site: Site) -> None:
 
 def _status(url: str) -> int:
     try:
-        return httpx.get(f"{url}/readyz", timeout=2).status_code
-    except httpx.TransportError:
+        return httpx2.get(f"{url}/readyz", timeout=2).status_code
+    except httpx2.TransportError:
         return 0
 
 

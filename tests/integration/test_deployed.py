@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import yaml
 
@@ -45,7 +45,7 @@ class Site:
         return {self._once() for _ in range(asks)}
 
     def _once(self) -> tuple[tuple[str, ...], int]:
-        with httpx.Client(base_url=self.url, timeout=10) as client:
+        with httpx2.Client(base_url=self.url, timeout=10) as client:
             models = client.get("/v1/models").json()["models"]
             refusal = client.post("/v1/generations", json={"model": "steps", "n": 10**6}).json()["error"]["message"]
         return tuple(model["name"] for model in models if model["state"] == "ready"), int(refusal.rpartition(" ")[2])
@@ -102,7 +102,7 @@ def test_what_cannot_be_served_takes_nothing_away_and_says_why(site: Site, topol
         )
         assert "bytes are not those listed" in told
         assert site.serving() == {whole(FIRST)}
-        assert httpx.get(f"{site.url}/readyz").status_code == 200
+        assert httpx2.get(f"{site.url}/readyz").status_code == 200
         pressure.wait_for(4)
     assert (pressure.tally.failures, pressure.tally.differences) == ([], [])
 
@@ -148,5 +148,5 @@ def test_serve_deploy_takes_over_from_brood_serve_which_says_so_and_goes(site: S
 
 def _failed(url: str) -> str:
     """Why the first model that has failed has, in words of ``/readyz``."""
-    models = httpx.get(f"{url}/readyz", timeout=10).json()["models"]
+    models = httpx2.get(f"{url}/readyz", timeout=10).json()["models"]
     return next((str(model["reason"]) for model in models if model["state"] == "failed"), "")

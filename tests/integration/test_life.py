@@ -7,7 +7,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 import pytest
 
@@ -29,7 +29,7 @@ def test_stop_leaves_nothing_and_restart_works_at_once(store: Path) -> None:
 
     second = Served("--models", str(store), "--model", "once", *first.ports)
     assert (second.http_port, second.grpc_port) == (first.http_port, first.grpc_port)
-    assert httpx.get(f"http://127.0.0.1:{second.http_port}/readyz").status_code == 200
+    assert httpx2.get(f"http://127.0.0.1:{second.http_port}/readyz").status_code == 200
     started = second.processes()
     code, out, _ = second.stop(signal.SIGINT, group=True)
     assert (code, out) == (0, "stopping\nstopped\n")
@@ -58,8 +58,8 @@ def test_a_split_server_ends_when_its_requests_have(store: Path) -> None:
 def _refused(url: str) -> bool:
     """Whether a server takes no more requests, or listens no more."""
     try:
-        return httpx.get(f"{url}/readyz").status_code == 503
-    except httpx.ConnectError:
+        return httpx2.get(f"{url}/readyz").status_code == 503
+    except httpx2.ConnectError:
         return True
 
 

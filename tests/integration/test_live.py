@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from brood_client import BroodError, Client
@@ -55,7 +55,7 @@ class Scene:
 
     def ready(self) -> dict[str, Any]:
         """What ``/readyz`` says."""
-        found: dict[str, Any] = httpx.get(f"{self.url}/readyz", timeout=5).json()
+        found: dict[str, Any] = httpx2.get(f"{self.url}/readyz", timeout=5).json()
         return found
 
     def models(self) -> dict[int, tuple[str, str]]:
@@ -107,7 +107,7 @@ def test_what_was_loaded_serves_while_the_store_is_away(scene: Scene) -> None:
     eventually(lambda: not scene.ready().get("problems"), WAIT_S)  # each worker looks again on its own
     scene.shop.close()
     eventually(lambda: any(f"store: {scene.shop.url}" in each for each in scene.ready().get("problems", [])), WAIT_S)
-    assert httpx.get(f"{scene.url}/readyz").status_code == 200
+    assert httpx2.get(f"{scene.url}/readyz").status_code == 200
     scene.made(1)
     scene.shop.open()
     eventually(lambda: not scene.ready().get("problems"), WAIT_S)
@@ -135,14 +135,14 @@ def test_the_command_and_oip_change_models_on_all_workers(scene: Scene) -> None:
     assert scene.states() == {1: "unloaded", 2: "ready"}
     with Client(scene.url, retries=0) as client, pytest.raises(BroodError, match="not loaded"):
         client.generate("steps", version=1)
-    loaded = httpx.post(
+    loaded = httpx2.post(
         f"{scene.url}/v2/repository/models/steps/load", json={"parameters": {"version": 1}}, timeout=WAIT_S
     )
     assert loaded.status_code == 200, loaded.text
     assert scene.states() == {1: "ready", 2: "ready"}
     assert _workers_with(scene, 1) == WORKERS
     scene.made(1)
-    gone = httpx.post(
+    gone = httpx2.post(
         f"{scene.url}/v2/repository/models/steps/unload", json={"parameters": {"version": 2}}, timeout=WAIT_S
     )
     assert gone.status_code == 200, gone.text
@@ -183,17 +183,17 @@ def test_a_request_that_hangs_its_workers_is_given_up_and_harms_no_other(scene: 
     scene.made(1)
 
 
-def _told(url: str, problem: str) -> httpx.Response | None:
+def _told(url: str, problem: str) -> httpx2.Response | None:
     """What ``/readyz`` answers, once it tells of a problem."""
     try:
-        answer = httpx.get(f"{url}/readyz", timeout=5)
-    except httpx.TransportError:
+        answer = httpx2.get(f"{url}/readyz", timeout=5)
+    except httpx2.TransportError:
         return None  # it has not opened its ports yet
     return answer if any(problem in each for each in answer.json().get("problems", [])) else None
 
 
 def _workers_with(scene: Scene, version: int) -> float:
     """How many workers have a version ready, by their own count."""
-    text = httpx.get(f"http://127.0.0.1:{scene.served.metrics_port}/metrics").text
+    text = httpx2.get(f"http://127.0.0.1:{scene.served.metrics_port}/metrics").text
     name = f'brood_model_ready{{model="steps",version="{version}"}} '
     return sum(float(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import httpx
+import httpx2
 import pytest
 
 from brood.protocol.wire import generator_pb2 as pb
@@ -24,8 +24,8 @@ def test_keys_and_tls_on_every_port(store: Path, tmp_path: Path) -> None:
     files = ("--tls-cert", str(pair.cert), "--tls-key", str(pair.key), "--keys-file", str(keys.path))
     served = Served("--models", str(store), "--model", "once", *files)
     replica = served.replica().pid
-    http = httpx.Client(base_url=f"https://127.0.0.1:{served.http_port}", verify=authority.client_context())
-    scrape = httpx.Client(base_url=f"https://127.0.0.1:{served.metrics_port}", verify=authority.client_context())
+    http = httpx2.Client(base_url=f"https://127.0.0.1:{served.http_port}", verify=authority.client_context())
+    scrape = httpx2.Client(base_url=f"https://127.0.0.1:{served.metrics_port}", verify=authority.client_context())
 
     def generated(name: str) -> int:
         headers = {"authorization": keys.bearer(name)}

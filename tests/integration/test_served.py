@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from pathlib import Path
 
-import httpx
+import httpx2
 import numpy as np
 import psutil
 import pytest
@@ -90,7 +90,7 @@ def test_requests_and_steps_are_counted(served: Served, over_http: Client, over_
     before = _settled(served)
     for client in (over_http, over_grpc):
         client.generate("once", n=3, seed=1)
-    answer = httpx.post(f"http://127.0.0.1:{served.http_port}/v1/generations", json={"model": "nobody"})
+    answer = httpx2.post(f"http://127.0.0.1:{served.http_port}/v1/generations", json={"model": "nobody"})
     assert answer.status_code == 404
 
     def counted() -> bool:
@@ -151,7 +151,7 @@ def _requests(model: str, operation: str, protocol: str, code: str) -> str:
 
 
 def _scraped(served: Served) -> dict[str, float]:
-    text = httpx.get(f"http://127.0.0.1:{served.metrics_port}/metrics").text
+    text = httpx2.get(f"http://127.0.0.1:{served.metrics_port}/metrics").text
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if line[0] != "#"}
 
 
@@ -173,6 +173,6 @@ def _settled(served: Served) -> dict[str, float]:
 
 def _status(url: str) -> int:
     try:
-        return httpx.get(url, timeout=1).status_code
-    except httpx.TransportError:
+        return httpx2.get(url, timeout=1).status_code
+    except httpx2.TransportError:
         return 0

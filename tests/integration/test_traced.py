@@ -8,7 +8,7 @@ import base64
 import json
 from pathlib import Path
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -38,7 +38,7 @@ def test_one_trace_from_the_client_to_the_encoded_samples(store: Path, topology:
                     client.generate("steps", n=3, params={"steps": 5}, request_id=f"by-{protocol}")
                     callers[protocol] = caller.get_span_context()
             # Whose caller records nothing is not recorded here.
-            httpx.post(f"http://127.0.0.1:{served.http_port}/v1/generations", json={"model": "steps"})
+            httpx2.post(f"http://127.0.0.1:{served.http_port}/v1/generations", json={"model": "steps"})
         finally:
             served.end()  # sends what has not been sent
     roots = {attributes(span)["brood.protocol"]: span for span in collector.spans if span.name == "generate steps"}

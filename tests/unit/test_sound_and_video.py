@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import av
-import httpx
+import httpx2
 import numpy as np
 import pytest
 import soundfile
@@ -176,7 +176,7 @@ async def test_the_code_of_the_page_runs(own: Path) -> None:
         assert curl[0] == "curl"
         body = json.loads(curl[curl.index("-d") + 1])
         headers = dict(curl[place + 1].split(": ") for place, word in enumerate(curl) if word == "-H")
-        made = await asyncio.to_thread(httpx.post, curl[2], json=body, headers=headers)
+        made = await asyncio.to_thread(httpx2.post, curl[2], json=body, headers=headers)
         assert made.content[:4] == b"RIFF"
         result = await asyncio.to_thread(CliRunner().invoke, main, command[1:])
         assert result.exit_code == 0, result.output

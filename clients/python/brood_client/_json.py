@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx
+import httpx2
 
 from brood_client._content import Content, Scalar
 from brood_client._errors import BroodError, error_of
@@ -95,7 +95,7 @@ def models_of(answer: Mapping[str, Any]) -> list[Model]:
     return [model_of(model) for model in answer["models"]]
 
 
-def answer_of(response: httpx.Response, read: Callable[[Any], T]) -> T:
+def answer_of(response: httpx2.Response, read: Callable[[Any], T]) -> T:
     """What an answer says.
 
     Raises:
@@ -109,7 +109,7 @@ def answer_of(response: httpx.Response, read: Callable[[Any], T]) -> T:
         raise _strange(f"HTTP {response.status_code}: {response.text[:200]}") from error
 
 
-def translated(response: httpx.Response) -> BroodError:
+def translated(response: httpx2.Response) -> BroodError:
     """The error in a body of ours; whatever stands between may answer in other words."""
     given = response.headers.get("retry-after", "")
     hint_s = float(given) if given.replace(".", "", 1).isdigit() else None

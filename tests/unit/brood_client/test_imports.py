@@ -9,7 +9,7 @@ import pytest
 
 import brood_client
 
-HEAVY = {"numpy", "httpx", "grpc", "google.protobuf", "PIL", "tqdm", "asyncio", "brood.protocol", "pydantic"}
+HEAVY = {"numpy", "httpx2", "grpc", "google.protobuf", "PIL", "tqdm", "asyncio", "brood.protocol", "pydantic"}
 
 
 def loaded(code: str) -> set[str]:
@@ -24,9 +24,9 @@ def test_the_package_loads_nothing() -> None:
 
 
 def test_a_client_loads_its_own_transport_only() -> None:
-    assert not loaded("from brood_client import Client") & {"httpx", "grpc", "google.protobuf", "PIL"}
+    assert not loaded("from brood_client import Client") & {"httpx2", "grpc", "google.protobuf", "PIL"}
     assert not loaded("from brood_client import Client; Client('http://h:1')") & {"grpc", "google.protobuf", "PIL"}
-    assert not loaded("from brood_client import Client; Client('grpc://h:1')") & {"httpx", "PIL", "pydantic"}
+    assert not loaded("from brood_client import Client; Client('grpc://h:1')") & {"httpx2", "PIL", "pydantic"}
 
 
 def test_every_public_name_is_there() -> None:

@@ -71,6 +71,6 @@ def test_what_is_asked_for(
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "brood_client._sync.http", raising=False)
-    monkeypatch.setitem(sys.modules, "httpx", None)
-    with pytest.raises(ImportError, match=r"http://h:1 needs httpx: pip install 'brood\[client\]'"):
+    monkeypatch.setitem(sys.modules, "httpx2", None)
+    with pytest.raises(ImportError, match=r"http://h:1 needs httpx2: pip install 'brood\[client\]'"):
         Client("http://h:1")

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 import torch
@@ -132,7 +132,7 @@ async def test_it_is_served(made: Made) -> None:
     assert [status.reason for status in host.models()] == [""]
     plane = DataPlane(host, Limits(), Ends())
     app = build_app(plane, HttpOptions(None, open_gate()))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as client:
         body = {
             "model": "sd",
             "n": 2,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
-import httpx
+import httpx2
 import pytest
 
 from brood.dataplane import DataPlane, Limits
@@ -75,7 +75,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 
 
 async def over_http(site: Site, path: str, body: object) -> None:
-    async with httpx.AsyncClient() as client:
+    async with httpx2.AsyncClient() as client:
         await client.post(f"http://{site.http}{path}", json=body)
 
 
@@ -84,7 +84,7 @@ async def whole(site: Site) -> None:
 
 
 async def events(site: Site) -> None:
-    async with httpx.AsyncClient() as client:
+    async with httpx2.AsyncClient() as client:
         body = WORDS | {"stream": True}
         async with client.stream("POST", f"http://{site.http}/v1/generations", json=body) as response:
             async for _ in response.aiter_lines():

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator
 
 import grpc
-import httpx
+import httpx2
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
@@ -34,7 +34,7 @@ class Running:
 
     async def start(self) -> None:
         await self.servers.start()
-        self.client = httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{self.servers.http_port}")
+        self.client = httpx2.AsyncClient(base_url=f"http://{LOOPBACK}:{self.servers.http_port}")
 
     async def stop(self, grace_s: float = 5.0) -> None:
         if not self.stopped:

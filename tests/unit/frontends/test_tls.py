@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import httpx
+import httpx2
 import pytest
 
 from brood.dataplane import DataPlane, Limits
@@ -41,9 +41,9 @@ class Secured:
         self.servers = Servers(self.plane, ServerOptions(LOOPBACK, 0, 0, gate=self.keys.gate(Time()), tls=tls))
         await self.servers.start()
 
-    async def over_http(self, context: ssl.SSLContext, key: str = "studio", scheme: str = "https") -> httpx.Response:
+    async def over_http(self, context: ssl.SSLContext, key: str = "studio", scheme: str = "https") -> httpx2.Response:
         headers = {"authorization": self.keys.bearer(key)}
-        async with httpx.AsyncClient(verify=context, headers=headers) as client:
+        async with httpx2.AsyncClient(verify=context, headers=headers) as client:
             return await client.post(f"{scheme}://{LOOPBACK}:{self.servers.http_port}/v1/generations", json=TINY)
 
     async def over_grpc(self, by: Authority, own: Pair | None = None, key: str = "studio") -> pb.GenerateResponse:
@@ -84,7 +84,7 @@ async def test_keys_are_asked_for_behind_tls_too(secured: Secured) -> None:
 
 async def test_who_trusts_another_authority_sends_nothing(secured: Secured) -> None:
     await secured.start(secured.tls)
-    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+    with pytest.raises(httpx2.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
         await secured.over_http(secured.stranger.client_context())
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await secured.over_grpc(secured.stranger)
@@ -93,7 +93,7 @@ async def test_who_trusts_another_authority_sends_nothing(secured: Secured) -> N
 
 async def test_there_is_no_answer_in_the_clear(secured: Secured) -> None:
     await secured.start(secured.tls)
-    with pytest.raises(httpx.TransportError):
+    with pytest.raises(httpx2.TransportError):
         await secured.over_http(secured.authority.client_context(), scheme="http")
 
 
@@ -103,7 +103,7 @@ async def test_where_callers_must_show_a_certificate(secured: Secured) -> None:
     assert (await secured.over_http(secured.authority.client_context(own))).status_code == 200
     assert len((await secured.over_grpc(secured.authority, own)).samples) == 1
     for pair in (None, foreign):
-        with pytest.raises((httpx.TransportError, ssl.SSLError)):
+        with pytest.raises((httpx2.TransportError, ssl.SSLError)):
             await secured.over_http(secured.authority.client_context(pair))
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await secured.over_grpc(secured.authority, pair)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 from prometheus_client import CollectorRegistry
@@ -61,7 +61,7 @@ async def test_a_working_node_is_healthy_and_serves_and_counts(
     node: Colocated, settings: Settings, registry: CollectorRegistry
 ) -> None:
     await node.check()
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.http_port}") as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{settings.http_port}") as client:
         answer = await client.post("/v1/generations", json={"model": "once", "n": 3, "seed": 7})
     assert len(answer.json()["samples"]) == 3
     labels = {"model": "once", "operation": "generate", "protocol": "http", "code": "ok"}
@@ -100,7 +100,7 @@ async def test_a_replica_that_takes_over_listens_when_its_models_are_ready(
     starting = asyncio.create_task(waiting.start())
     await _loaded(waiting)
     url = f"http://127.0.0.1:{settings.http_port}"
-    async with httpx.AsyncClient(base_url=url, headers={"connection": "close"}) as client:
+    async with httpx2.AsyncClient(base_url=url, headers={"connection": "close"}) as client:
         assert {(await client.get("/readyz")).status_code for _ in range(20)} == {200}
         assert not starting.done()
         monkeypatch.setattr(module, "USELESS_S", 0.0)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 from prometheus_client import CollectorRegistry
@@ -42,7 +42,7 @@ class Town:
         self.registry = CollectorRegistry()
         self.split = self.ingress(settings, self.registry, shared=shared)
         self.workers: dict[str, tuple[Worker, Reporter]] = {}
-        self.http = httpx.AsyncClient(base_url=f"http://{HOST}:{settings.http_port}", timeout=20)
+        self.http = httpx2.AsyncClient(base_url=f"http://{HOST}:{settings.http_port}", timeout=20)
 
     def ingress(self, settings: Settings, registry: CollectorRegistry, *, shared: bool) -> Split:
         return Split(
@@ -91,7 +91,7 @@ class Town:
         models = (await self.http.get("/v1/models")).json()["models"]
         return {model["name"]: model["state"] for model in models}
 
-    async def generate(self, model: str, **words: Any) -> httpx.Response:
+    async def generate(self, model: str, **words: Any) -> httpx2.Response:
         return await self.http.post("/v1/generations", json={"model": model, "seed": 7, **words})
 
     async def close(self) -> None:
@@ -248,7 +248,7 @@ async def test_an_ingress_with_other_settings_takes_over_when_workers_have_them_
     await town.split.stop()
     town.split = other
     await town.http.aclose()
-    town.http = httpx.AsyncClient(base_url=f"http://{HOST}:{ports['http_port']}", timeout=20)
+    town.http = httpx2.AsyncClient(base_url=f"http://{HOST}:{ports['http_port']}", timeout=20)
     assert (await town.generate("once", n=11)).status_code == 200
     await town.close()
 

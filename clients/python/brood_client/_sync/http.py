@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from urllib.parse import quote
 
-import httpx
+import httpx2
 
 from brood_client._endpoint import Endpoint, patience_s
 from brood_client._errors import error_of
@@ -24,7 +24,7 @@ GENERATIONS, MODELS = "/v1/generations", "/v1/models"
 EVENTS = "text/event-stream"
 CONNECT_S = 10.0
 SILENCE_S = 45.0  # a stream that is silent for longer is dead: a server gives a sign of life every 15 s
-LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=64)
+LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=64)
 # Arrays hardly get smaller, and both sides would work on them for long.
 HEADERS = {"accept-encoding": "identity", "content-type": "application/json"}
 
@@ -35,7 +35,7 @@ class Http:
     def __init__(self, endpoint: Endpoint) -> None:
         verify = endpoint.tls.context() if endpoint.tls else False
         headers = {**HEADERS, **endpoint.headers}
-        self._client = httpx.Client(base_url=endpoint.url, headers=headers, verify=verify, limits=LIMITS)
+        self._client = httpx2.Client(base_url=endpoint.url, headers=headers, verify=verify, limits=LIMITS)
 
     def generate(self, request: Request, left_s: float | None) -> Generation:
         """See `Transport`."""
@@ -80,7 +80,7 @@ class Http:
     def cancel(self, request_id: str, left_s: float | None) -> bool:
         """See `Transport`."""
         response = self._call("DELETE", f"{GENERATIONS}/{quote(request_id, safe='')}", left_s)
-        if not response.is_success and response.status_code != httpx.codes.NOT_FOUND:
+        if not response.is_success and response.status_code != httpx2.codes.NOT_FOUND:
             raise translated(response)
         return response.is_success
 
@@ -95,7 +95,7 @@ class Http:
         left_s: float | None,
         headers: dict[str, str] | None = None,
         body: bytes | None = None,
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         with self._errors(left_s, None):
             patience = _timeout(left_s, None)
             return self._client.request(method, path, content=body, headers=headers, timeout=patience)
@@ -105,15 +105,15 @@ class Http:
         """In the client's own words."""
         try:
             yield
-        except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
+        except (httpx2.ReadTimeout, httpx2.WriteTimeout) as error:
             if silence_s is not None and (left_s is None or left_s > silence_s):
                 raise error_of("unreachable", f"{self._client.base_url}: silent for {silence_s:g} s") from error
             raise error_of("deadline_exceeded", f"no answer within {left_s or 0:.3g} s") from error
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             raise error_of("unreachable", f"{self._client.base_url}: {error}") from error
 
 
-def _timeout(left_s: float | None, silence_s: float | None) -> httpx.Timeout:
+def _timeout(left_s: float | None, silence_s: float | None) -> httpx2.Timeout:
     """How long to wait for any piece of an answer."""
     limits = [limit for limit in (patience_s(left_s), silence_s) if limit is not None]
-    return httpx.Timeout(min(limits, default=None), connect=CONNECT_S)
+    return httpx2.Timeout(min(limits, default=None), connect=CONNECT_S)

@@ -6,7 +6,7 @@ import json
 import zlib
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 
@@ -30,13 +30,13 @@ def binary(body: dict[str, Any], *sections: bytes) -> tuple[bytes, dict[str, str
     return b"".join([head, *sections]), {HEADER_LENGTH: str(len(head))}
 
 
-def parts(response: httpx.Response) -> tuple[dict[str, Any], bytes]:
+def parts(response: httpx2.Response) -> tuple[dict[str, Any], bytes]:
     """The JSON and the bytes of an answer."""
     size = int(response.headers[HEADER_LENGTH])
     return json.loads(response.content[:size]), response.content[size:]
 
 
-def error_of(response: httpx.Response) -> str:
+def error_of(response: httpx2.Response) -> str:
     words = response.json()
     assert list(words) == ["error"]
     return str(words["error"])

@@ -4,7 +4,7 @@ import base64
 import io
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 from PIL import Image
@@ -35,16 +35,16 @@ PICTURE = write_png(PIXELS)
 MASK = rgba(np.where(KEPT, 100, 0))  # half transparent is kept
 
 
-async def paint(service: Service, words: Any = None, **headers: str) -> httpx.Response:
+async def paint(service: Service, words: Any = None, **headers: str) -> httpx2.Response:
     return await service.client.post("/v1/images/generations", json=PAINT | (words or {}), headers=headers)
 
 
-async def upload(service: Service, verb: str, fields: dict[str, str], **files: bytes) -> httpx.Response:
+async def upload(service: Service, verb: str, fields: dict[str, str], **files: bytes) -> httpx2.Response:
     parts = {name: ("file.png", content, "image/png") for name, content in files.items()}
     return await service.client.post(f"/v1/images/{verb}", data=fields, files=parts)
 
 
-def picture_of(response: httpx.Response, number: int = 0) -> bytes:
+def picture_of(response: httpx2.Response, number: int = 0) -> bytes:
     assert response.status_code == 200, response.text
     return base64.b64decode(response.json()["data"][number]["b64_json"], validate=True)
 
