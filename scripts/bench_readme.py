@@ -96,11 +96,13 @@ def _ratio(found: Words, begin: str) -> str:
 
 def _mixed(words: Words) -> Iterator[str]:
     ratios = words["ratios"]
+    means = ", ".join(f"{ratios[f'latency_equal_at_{load}_20_steps_mean']:.2f}" for load in (40, 50, 60))
     yield _text(
         "Requests of 4 and of 50 steps, half each, on a denoiser that batching pays for:",
         f"{ratios['capacity_half']:.2f} times as many samples a second as the better of two servers that batch whole",
         f"requests on the same graphs, and {ratios['latency_half_4_steps_p95']:.1f} times lower p95 for the short ones",
-        f"at equal load; where all take 20 steps, {ratios['capacity_equal']:.2f} times as many samples a second",
+        f"at equal load; where all take 20 steps, {ratios['capacity_equal']:.2f} times as many samples a second, and a",
+        f"mean of {means} times less at 40, 50 and 60 % load",
         f"(`{words['command']}`).",
     )
 
@@ -111,6 +113,16 @@ def _layers(words: Words) -> Iterator[str]:
         f"A request of the smallest generator takes {http['in all']:,.0f} µs of processor time over HTTP and",
         f"{grpc['in all']:,.0f} µs over gRPC, {http['graph call']:,.0f} µs of them the graph; by layer:",
         "[layers.md](tests/bench/results/layers.md).",
+    )
+
+
+def _sdk(words: Words) -> Iterator[str]:
+    one, many = words["ways"]["one caller, 1 sample"], words["ways"]["32 tasks, 1 sample"]
+    yield _text(
+        f"A call of the Python SDK for one sample takes {one['p50_ms']['http']:.2f} ms over HTTP and",
+        f"{one['p50_ms']['grpc']:.2f} ms over gRPC, of 32 tasks at once {many['p50_ms']['http']:.1f} and",
+        f"{many['p50_ms']['grpc']:.1f} ms; processor time of both ends together {many['cpu_ms']['http']:.2f} and",
+        f"{many['cpu_ms']['grpc']:.2f} ms: [sdk.md](tests/bench/results/sdk.md).",
     )
 
 
@@ -135,6 +147,7 @@ TELLS = {
     "peers-one-thread": _peers_one_thread,
     "mixed-wide": _mixed,
     "layers": _layers,
+    "sdk": _sdk,
     "start": _start,
     "gpu": _gpu,
 }
