@@ -153,7 +153,7 @@ class Scheduler:
         return told + [each for job in asked for each in progress(job, report.ended)]
 
     def _count(self, row: Row, steps: int) -> None:
-        job, spared = row.job, row.spares if row.done else 0
+        job, spared = row.job, row.spares
         job.steps += steps
         job.spared += spared
         if not job.ended:
