@@ -37,6 +37,7 @@ SERVERS = {
 APART = ("PNG", "split")
 WIDTH = 120
 LEAST = 0.1  # smaller ratios are told with two digits that count
+OUTSTANDING, STEPS = 32, 20  # of bench_mixed.py: requests, and the steps of each where all take as many
 
 Words = Mapping[str, Any]
 
@@ -95,16 +96,36 @@ def _ratio(found: Words, begin: str) -> str:
 
 
 def _mixed(words: Words) -> Iterator[str]:
-    ratios = words["ratios"]
-    means = ", ".join(f"{ratios[f'latency_equal_at_{load}_20_steps_mean']:.2f}" for load in (40, 50, 60))
+    told = _step_level(words)
     yield _text(
-        "Requests of 4 and of 50 steps, half each, on a denoiser that batching pays for:",
-        f"{ratios['capacity_half']:.2f} times as many samples a second as the better of two servers that batch whole",
-        f"requests on the same graphs, and {ratios['latency_half_4_steps_p95']:.1f} times lower p95 for the short ones",
-        f"at equal load; where all take 20 steps, {ratios['capacity_equal']:.2f} times as many samples a second, and a",
-        f"mean of {means} times less at 40, 50 and 60 % load",
-        f"(`{words['command']}`).",
+        "Requests of 4 and of 50 steps, half each, on a denoiser that batching pays for and whose call takes",
+        f"{told['call']} ms for {OUTSTANDING} rows: {told['half']} times as many samples a second as the better of two",
+        f"servers that batch whole requests on the same graphs ({told['short']} times where 90 % take 4 steps), and",
+        f"{told['p95']} times lower p95 for the short ones at equal load; where all take {STEPS} steps,",
+        f"{told['equal']} times as many samples a second, and a mean {told['means']} times lower",
+        f"at 40, 50 and 60 % load (`{words['command']}`).",
     )
+
+
+def _mixed_longer(words: Words) -> Iterator[str]:
+    told = _step_level(words)
+    yield _text(
+        f"The same on a larger one, whose call takes {told['call']} ms: {told['half']} times ({told['short']} times),",
+        f"{told['p95']} times; {told['equal']} times, {told['means']} times (`{words['command']}`).",
+    )
+
+
+def _step_level(words: Words) -> dict[str, str]:
+    ratios = words["ratios"]
+    means = [f"{ratios[f'latency_equal_at_{load}_20_steps_mean']:.2f}" for load in (40, 50, 60)]
+    return {
+        "call": f"{1000 * OUTSTANDING / (STEPS * statistics.median(words['capacity']['equal']['padded'])):.0f}",
+        "half": f"{ratios['capacity_half']:.2f}",
+        "short": f"{ratios['capacity_mostly_short']:.2f}",
+        "p95": f"{ratios['latency_half_4_steps_p95']:.1f}",
+        "equal": f"{ratios['capacity_equal']:.2f}",
+        "means": ", ".join(means[:-1]) + f" and {means[-1]}",
+    }
 
 
 def _layers(words: Words) -> Iterator[str]:
@@ -146,6 +167,7 @@ TELLS = {
     "peers": _peers,
     "peers-one-thread": _peers_one_thread,
     "mixed-wide": _mixed,
+    "mixed-wider": _mixed_longer,
     "layers": _layers,
     "sdk": _sdk,
     "start": _start,

@@ -11,7 +11,7 @@ by parameters; padded batches; and `@serve.batch` of Ray Serve (padded batches b
 The three in this process are there all the time, and are measured one after another in every round, in another order
 each time; told are medians of rounds, and of ratios within a round. Ray Serve comes behind them, alone: its processes
 take some of the cores also when they are idle. Run it from the root of the project, on a quiet machine:
-PYTHONPATH=tests python tests/bench/bench_mixed.py [glyphs-diffusion|points-diffusion|wide]
+PYTHONPATH=tests python tests/bench/bench_mixed.py [glyphs-diffusion|points-diffusion|wide|wider]
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ import numpy as np
 import uvloop
 
 from bench.request_level import Denoiser, RequestLevel
-from bench.wide import wide_zoo
+from bench.wide import WIDTHS, wide_zoo
 from brood.engine.loop import EngineObserver
 from brood.host.host import Host, HostOptions
 from brood.program import compile_program
@@ -51,6 +51,7 @@ RESULTS = Path(__file__).parent / "results"
 CORES = len(os.sched_getaffinity(0))
 OUTSTANDING = 32
 CLOSED_S, ROUNDS = 7.0, 4
+STRETCH = {"wider": 2.0}  # so many times as long is measured, where calls are long
 HERE, RAY = ("brood", "keyed", "padded"), "serve_batch"
 
 
@@ -125,7 +126,7 @@ class Bench:
     """A model, and the servers that compete on it."""
 
     def __init__(self, model: str, models: Path) -> None:
-        self.model, self.models = model, models
+        self.model, self.models, self.stretch = model, models, STRETCH.get(model, 1.0)
         found = next(ref for ref in find_bundles(models) if ref.name == model)
         bundle = read_bundle(found.directory)
         self.graphs = load_graphs(bundle.directory, bundle.manifest, RuntimeOptions(CORES))
@@ -224,10 +225,10 @@ def _deployment(bench: Bench) -> Any:
     return deployment(Batched).bind()
 
 
-async def capacity(make: Make, requests: Requests) -> float:
+async def capacity(make: Make, requests: Requests, seconds: float) -> float:
     """Samples a second with so many requests always outstanding; the first quarter does not count."""
     ends: list[float] = []
-    stop = time.perf_counter() + CLOSED_S
+    stop = time.perf_counter() + seconds
 
     async def client() -> None:
         while time.perf_counter() < stop:
@@ -235,8 +236,8 @@ async def capacity(make: Make, requests: Requests) -> float:
             ends.append(time.perf_counter())
 
     await asyncio.gather(*[client() for _ in range(OUTSTANDING)])
-    counted = [end for end in ends if stop - 0.75 * CLOSED_S <= end <= stop]
-    return len(counted) / (0.75 * CLOSED_S)
+    counted = [end for end in ends if stop - 0.75 * seconds <= end <= stop]
+    return len(counted) / (0.75 * seconds)
 
 
 async def latencies(make: Make, requests: Requests, rate: float, seed: int, seconds: float) -> dict[str, list[float]]:
@@ -280,14 +281,14 @@ class Found:
             for make in makes.values():
                 await asyncio.gather(*[make(bench.requests("equal", 99).next()) for _ in range(8)])
             for number, mix, name in turns(dict.fromkeys(MIXES, rounds), names):
-                made = await capacity(makes[name], bench.requests(mix, number))
+                made = await capacity(makes[name], bench.requests(mix, number), bench.stretch * CLOSED_S)
                 self.capacity.setdefault(mix, {}).setdefault(name, []).append(round(made, 2))
                 print(mix, name, f"{made:.1f}/s", flush=True)
             rates = loads()
             some = {name: load.rounds if rounds > 1 else 1 for name, load in LOADS.items()}
             for number, load, name in turns(some, names):
-                requests = bench.requests(LOADS[load].mix, number)
-                taken = await latencies(makes[name], requests, rates[load], number, LOADS[load].seconds)
+                requests, seconds = bench.requests(LOADS[load].mix, number), bench.stretch * LOADS[load].seconds
+                taken = await latencies(makes[name], requests, rates[load], number, seconds)
                 for steps, values in taken.items():
                     self.milliseconds.setdefault(load, {}).setdefault(name, {}).setdefault(steps, []).extend(values)
                 means = {steps: f"{statistics.mean(values):.1f} ms" for steps, values in taken.items()}
@@ -328,7 +329,7 @@ def ratios(found: Found) -> dict[str, Any]:
 
 def main() -> None:
     model = sys.argv[1] if len(sys.argv) > 1 else "glyphs-diffusion"
-    bench, found = Bench(model, wide_zoo() if model == "wide" else zoo_root()), Found({}, {})
+    bench, found = Bench(model, wide_zoo(model) if model in WIDTHS else zoo_root()), Found({}, {})
     uvloop.run(found.measure(bench, HERE, ROUNDS, found.loads))  # as a server has it
     loads = found.loads()
     import ray

@@ -1,12 +1,14 @@
-"""A denoiser whose cost is reading its weights: untrained, 17 million of them, for the benches only.
+"""Denoisers whose cost is reading their weights: untrained, 17 and 67 million of them, for the benches only.
 
-One row or eight take about the same time, as large networks do on accelerators: batching pays.
+One row or eight take about the same time, as large networks do on accelerators: batching pays. A call of the smaller
+takes a few milliseconds, so that what a server does between two calls weighs much; one of the larger four times that.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,19 +24,19 @@ from brood_export.targets import TARGETS
 from brood_export.words import Title
 from brood_export.zoo import denoising, points
 
-NAME = "wide"
-WIDTH, LAYERS, CLASSES = 2048, 4, unet.CLASSES
+WIDTHS = {"wide": 2048, "wider": 4096}
+LAYERS, CLASSES = 4, unet.CLASSES
 BUCKETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 
 
 class Wide(nn.Module):
     """m [n, 2] of x [n, 2], t [n] and label [n]."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.begin = nn.Linear(4, WIDTH)
-        self.layers = nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(LAYERS))
-        self.end = nn.Linear(WIDTH, 2)
+        self.begin = nn.Linear(4, width)
+        self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(LAYERS))
+        self.end = nn.Linear(width, 2)
 
     def forward(self, x: Tensor, t: Tensor, label: Tensor) -> Tensor:
         h = self.begin(torch.cat([x, (t / 1000)[:, None], label.to(x.dtype)[:, None]], 1))
@@ -44,9 +46,10 @@ class Wide(nn.Module):
         return m
 
 
-def wide_zoo() -> Path:
-    """A store with this one bundle, made when it is first asked for."""
-    return untrained(NAME, Wide, (2,), Examples(*points.points("heldout", 8)), output="point", extent=3.0)
+def wide_zoo(name: str = "wide") -> Path:
+    """A store with one of them, made when it is first asked for."""
+    examples = Examples(*points.points("heldout", 8))
+    return untrained(name, partial(Wide, WIDTHS[name]), (2,), examples, output="point", extent=3.0)
 
 
 def unet_zoo() -> Path:
@@ -87,4 +90,5 @@ def untrained(
 
 
 if __name__ == "__main__":
-    print(wide_zoo())
+    for each in WIDTHS:
+        print(wide_zoo(each))
