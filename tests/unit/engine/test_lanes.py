@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -32,6 +31,7 @@ from helpers.paper import Paper, linear, paper_job, paper_model
 from helpers.quiet import Quiet
 
 LIMIT_S = 20.0
+TURNS = 500  # of the event loop, within which all requests come
 TWO = EngineOptions(lanes=2)
 
 
@@ -61,7 +61,7 @@ async def test_two_calls_are_made_at_once_and_free_lanes_share_what_there_is(tmp
     model = replace(model, runtime=meeting)
     engine = Engine(Quiet(), TWO)
     engine.start()
-    await asyncio.wait_for(asyncio.to_thread(_wait_for_lanes, engine), LIMIT_S)
+    await asyncio.wait_for(_wait_for_lanes(engine), LIMIT_S)
     events = await collect(engine, model, generation(model, "a", n=8))
     await engine.stop()
     assert isinstance(events[-1], Done)
@@ -69,10 +69,10 @@ async def test_two_calls_are_made_at_once_and_free_lanes_share_what_there_is(tmp
     assert sorted(rows for _, rows, _ in meeting.calls) == [4, 4]
 
 
-def _wait_for_lanes(engine: Engine) -> None:
+async def _wait_for_lanes(engine: Engine) -> None:
     """Until both have found nothing to do."""
     while engine._common.scheduler.idle < 2:
-        time.sleep(0.001)
+        await asyncio.sleep(0)
 
 
 def _requests(root: Path, rng: np.random.Generator) -> list[tuple[Path, EngineModel, Generation]]:
@@ -101,7 +101,8 @@ async def test_samples_are_the_same_and_told_before_the_end_whichever_lane_makes
 
     async def one(number: int) -> list[Event]:
         _, model, request = asked[number]
-        await asyncio.sleep(float(rng.uniform(0, 0.05)))
+        for _ in range(rng.integers(TURNS)):
+            await asyncio.sleep(0)
         stream, events = engine.submit(request, model, "exact"), list[Event]()
         async for event in stream:
             events.append(event)
@@ -138,7 +139,7 @@ async def test_one_lane_that_hangs_is_the_whole_device(tmp_path: Path) -> None:
         states = [engine.alive]
         held.let_go()
         while not states[-1]:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
             states.append(engine.alive)
         assert not states[0]
         assert isinstance((await collect(engine, model, generation(model, "good", label=1)))[-1], Done)
