@@ -270,12 +270,13 @@ class Scheduler:
 
     def _at_risk(self, queue: GroupQueue, begun: Sequence[Row], now: float) -> Iterator[list[Row]]:
         """Rows at risk by their deadlines, those that have begun and those that have not."""
-        for row in begun:
-            while (job := self._first_at_risk(queue)) is not None and _deadline_of(job) < _deadline(row):
+        job = self._first_at_risk(queue)
+        for row in (*begun, None):
+            while job is not None and (row is None or _deadline_of(job) < _deadline(row)):
                 yield [self._begin(job, queue, now)]
-            yield [row]
-        while (job := self._first_at_risk(queue)) is not None:
-            yield [self._begin(job, queue, now)]
+                job = self._first_at_risk(queue)
+            if row is not None:
+                yield [row]
 
     def _first_at_risk(self, queue: GroupQueue) -> Job | None:
         if not self.deadlines.any_at_risk:
