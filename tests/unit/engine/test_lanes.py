@@ -71,7 +71,7 @@ async def test_two_calls_are_made_at_once_and_free_lanes_share_what_there_is(tmp
 
 async def _wait_for_lanes(engine: Engine) -> None:
     """Until both have found nothing to do."""
-    while engine._common.scheduler.idle < 2:
+    for _ in iter(lambda: engine._common.scheduler.idle < 2, False):
         await asyncio.sleep(0)
 
 
