@@ -13,6 +13,7 @@ states that came of it. A row's life:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, auto
@@ -128,6 +129,12 @@ class Job:
     def program(self) -> Program:
         """What its rows run."""
         return self.model.programs[self.generation.operation]
+
+    @property
+    def deadline(self) -> float:
+        """Engine clock at which it must be finished; infinite if it need not be."""
+        deadline = self.generation.deadline
+        return math.inf if deadline is None else deadline
 
     @property
     def rows_waiting(self) -> int:

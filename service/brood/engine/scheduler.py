@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 
 from brood.engine.deadlines import Deadlines
 from brood.engine.fair import Ledger
@@ -256,7 +257,7 @@ class Scheduler:
         for row in queue.ready:
             job = row.job
             (hurried if job.urgent else calm[job.generation.priority]).append(row)
-        hurried.sort(key=_deadline)
+        hurried.sort(key=attrgetter("job.deadline"))
         for priority in self._parties.order():
             waiting, begun = queue.waiting[priority], calm[priority]
             if priority == "interactive" and self._parties.haste.others_turn and _others(begun, waiting.first()):
@@ -271,18 +272,20 @@ class Scheduler:
     def _at_risk(self, queue: GroupQueue, begun: Sequence[Row], now: float) -> Iterator[list[Row]]:
         """Rows at risk by their deadlines, those that have begun and those that have not."""
         job = self._first_at_risk(queue)
-        for row in (*begun, None):
-            while job is not None and (row is None or _deadline_of(job) < _deadline(row)):
+        for row in begun:
+            while job is not None and job.deadline < row.job.deadline:
                 yield [self._begin(job, queue, now)]
                 job = self._first_at_risk(queue)
-            if row is not None:
-                yield [row]
+            yield [row]
+        while job is not None:
+            yield [self._begin(job, queue, now)]
+            job = self._first_at_risk(queue)
 
     def _first_at_risk(self, queue: GroupQueue) -> Job | None:
         if not self.deadlines.any_at_risk:
             return None
         found = [self.deadlines.first(queue.group, each) for each in PRIORITIES if queue.could_begin(each)]
-        return min((job for job in found if job is not None), key=_deadline_of, default=None)
+        return min((job for job in found if job is not None), key=attrgetter("deadline"), default=None)
 
     def _begin(self, job: Job, queue: GroupQueue, now: float) -> Row:
         """Give a job's next row a place."""
@@ -385,14 +388,6 @@ class Scheduler:
                 self._leaving = [other for other in self._leaving if other is not model]
                 self._queues = {group: queue for group, queue in self._queues.items() if queue.model is not model}
                 self._places.pop(id(model), None)
-
-
-def _deadline_of(job: Job) -> float:
-    return math.inf if job.generation.deadline is None else job.generation.deadline
-
-
-def _deadline(row: Row) -> float:
-    return _deadline_of(row.job)
 
 
 def _others(begun: Sequence[Row], first: Job | None) -> bool:
